@@ -1,0 +1,77 @@
+import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
+import type { JobSpec } from '../../shared/job.ts';
+import type { Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
+import type { AttemptEnd, LogStream } from '../../shared/protocol.ts';
+import type { AttemptView, Explanation, JobDetail, JobView, NodeView, OutputView, TaskView, Totals, ViewEvent } from '../../shared/view.ts';
+import type { Dispose, Identity, JobQuery } from '../ports.ts';
+
+/**
+ * What the coordinator offers to its API. Every promise of a change resolves only once the change is on disk, and
+ * rejects with a `LanyardError` (NOT_FOUND, CONFLICT, INVALID, DISK_FULL and so on). `coordinator.ts` is the one
+ * implementation.
+ */
+export interface Farm {
+  readonly id: string;
+  readonly name: string;
+  totals(): Totals;
+
+  /** @throws INVALID when the spec cannot be split into tasks, names an input that is not here, or an unknown dependency */
+  submit(spec: JobSpec, by: Identity): Promise<JobView>;
+  /** As `submit`, for an input that has yet to arrive; the job waits in SUBMITTED until one of the two is called. */
+  submitAwaitingInput(
+    spec: JobSpec,
+    by: Identity,
+  ): Promise<{ readonly job: JobView; inputReady(blob: BlobId): Promise<void>; inputFailed(message: string): Promise<void> }>;
+  listJobs(query: JobQuery): { readonly jobs: JobView[]; readonly total: number };
+  job(job: JobId): JobDetail;
+  tasks(
+    job: JobId,
+    query: { readonly limit: number; readonly offset: number; readonly states?: readonly TaskView['state'][] | undefined },
+  ): { readonly tasks: TaskView[]; readonly total: number };
+  task(job: JobId, index: number): { readonly task: TaskView; readonly attempts: AttemptView[] };
+  outputs(job: JobId, index?: number): OutputView[];
+  explain(job: JobId): Explanation;
+  /** Without `index`: the whole job. Cancelling what has ended is a CONFLICT. */
+  cancel(job: JobId, index: number | undefined, by: Identity): Promise<JobView>;
+  retry(job: JobId, by: Identity): Promise<JobView>;
+  update(
+    job: JobId,
+    change: { readonly held?: boolean | undefined; readonly priority?: number | undefined },
+    by: Identity,
+  ): Promise<JobView>;
+  removeJob(job: JobId, by: Identity): Promise<void>;
+
+  listNodes(): NodeView[];
+  node(node: NodeId): NodeView;
+  updateNode(node: NodeId, availability: NodeRow['adminAvailability'], by: Identity): Promise<NodeView>;
+  removeNode(node: NodeId, by: Identity): Promise<void>;
+
+  /** Calls `listener` with a snapshot at once and then with deltas, at most one every 50 ms. */
+  watch(listener: (event: ViewEvent) => void): Dispose;
+
+  backup(): Promise<string>;
+
+  /** For workers that poll over HTTP, as those of the earlier system do. */
+  readonly poll: PollWorkers;
+}
+
+export interface PolledTask {
+  readonly attempt: AttemptId;
+  readonly job: JobDetail;
+  readonly task: TaskView;
+  /** The command with this task's parameters filled in. */
+  readonly command: string | readonly string[];
+}
+
+export interface PollWorkers {
+  register(node: NodeDescription): Promise<NodeView>;
+  /** @throws NOT_FOUND for a node that never registered */
+  heartbeat(node: NodeId, metrics: Metrics): Promise<NodeView>;
+  /** The oldest task that is ASSIGNED to this worker, which becomes RUNNING; undefined when there is none. */
+  take(node: NodeId): Promise<PolledTask | undefined>;
+  /** @throws CONFLICT when the attempt is no longer its task's current one, or is another worker's */
+  end(node: NodeId, attempt: AttemptId, end: AttemptEnd): Promise<TaskView>;
+  appendLog(node: NodeId, attempt: AttemptId, stream: LogStream, text: Uint8Array): Promise<void>;
+  /** True once the attempt should stop: it was cancelled, or is no longer this worker's. */
+  shouldStop(node: NodeId, attempt: AttemptId): boolean;
+}

@@ -1,0 +1,319 @@
+import type { Readable } from 'node:stream';
+import type { AttemptId, BlobId, JobId, NodeId } from '../shared/ids.ts';
+import type { AttemptRow, EndReason, JobRow, JobSpec, JobState, OutputFile, TaskRow, TaskState } from '../shared/job.ts';
+import type { Capacity, Metrics, NodeRow } from '../shared/node.ts';
+import type { CoordinatorMessage, Hello, LogStream, Phase, Welcome, WorkerMessage } from '../shared/protocol.ts';
+
+/**
+ * The small interfaces between the daemons and the world. Each has one real adapter in a folder of its own, and
+ * where tests need one a fake in `tests/fakes`, held to the same contract suite (`tests/contract`).
+ */
+
+/** Ends what it was returned for; calling it again does nothing. */
+export type Dispose = () => void;
+
+export interface Clock {
+  /** Wall clock, ms since 1970. May jump. */
+  wallMs(): number;
+  /** Steady clock, ms; goes on while the machine sleeps, never goes back. */
+  elapsedMs(): number;
+  /** Calls `callback` once, after `ms` of the steady clock. */
+  after(ms: number, callback: () => void): Dispose;
+}
+
+/** One line of the program's own log. */
+export interface Logger {
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Who speaks, as the bearer token or (later) the certificate showed. */
+export type Role = 'viewer' | 'submitter' | 'worker' | 'admin';
+export interface Identity {
+  readonly subject: string;
+  readonly role: Role;
+}
+export interface Authenticator {
+  /** @returns who carries this token, or undefined when nobody does. Compares in constant time. */
+  authenticate(token: string): Identity | undefined;
+}
+
+// ---------------------------------------------------------------------------------------------- store
+
+export interface StoredSpec {
+  readonly spec: JobSpec;
+  readonly owner: string;
+  /** Bytes of the input blob; null without an input. */
+  readonly inputBytes: number | null;
+}
+
+/** What one turn writes, in one transaction. */
+export interface WriteBatch {
+  /** New jobs' specifications, written once. */
+  readonly specs: readonly { readonly job: JobId; readonly stored: StoredSpec }[];
+  /** A later change of a specification: the input that arrived by URL. */
+  readonly inputs: readonly { readonly job: JobId; readonly input: BlobId; readonly bytes: number }[];
+  readonly jobs: readonly JobRow[];
+  readonly tasks: readonly TaskRow[];
+  readonly attempts: readonly AttemptRow[];
+  readonly nodes: readonly NodeRow[];
+  readonly removedNodes: readonly NodeId[];
+  /** Whole jobs with tasks, attempts and outputs. */
+  readonly removedJobs: readonly JobId[];
+}
+
+export interface JobQuery {
+  readonly states?: readonly JobState[];
+  readonly owner?: string;
+  /** Part of the name, case-insensitive. */
+  readonly search?: string;
+  readonly order: 'newest' | 'oldest' | 'priority';
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface ListedJob {
+  readonly row: JobRow;
+  readonly name: string;
+  readonly owner: string;
+}
+
+export interface StoredOutput extends OutputFile {
+  readonly index: number;
+}
+
+/** All that must outlive the program. Synchronous on purpose: one writer, group commit, no locks in the daemon. */
+export interface Store {
+  readonly farmId: string;
+  /** The first id that was never used. */
+  nextJobId(): JobId;
+  /** Jobs that have not ended, their specifications and their tasks' rows; and all nodes. */
+  load(): {
+    readonly jobs: readonly { readonly row: JobRow; readonly stored: StoredSpec; readonly tasks: readonly TaskRow[] }[];
+    readonly nodes: readonly NodeRow[];
+  };
+  /** @throws LanyardError DISK_FULL when nothing could be written (and nothing was) */
+  commit(batch: WriteBatch): void;
+  spec(job: JobId): StoredSpec | undefined;
+  job(job: JobId): ListedJob | undefined;
+  jobs(query: JobQuery): { readonly jobs: readonly ListedJob[]; readonly total: number };
+  task(job: JobId, index: number): TaskRow | undefined;
+  /** Rows that exist, ordered by index, from `fromIndex` on. */
+  tasks(
+    job: JobId,
+    query: { readonly fromIndex: number; readonly limit: number; readonly states?: readonly TaskState[] },
+  ): readonly TaskRow[];
+  attempts(job: JobId, index: number): readonly AttemptRow[];
+  outputs(job: JobId, index?: number): readonly StoredOutput[];
+  node(node: NodeId): NodeRow | undefined;
+  /** Every blob that a job or an output names, for the sweep of unnamed ones. */
+  referencedBlobs(): ReadonlySet<BlobId>;
+  /** A consistent copy while the farm works. */
+  backup(path: string): Promise<void>;
+  close(): void;
+}
+
+// ---------------------------------------------------------------------------------------------- link
+
+/** One worker's connection, seen from the coordinator. */
+export interface WorkerConnection {
+  readonly node: NodeId;
+  /** Queues the message; a worker that does not read is disconnected at `LIMITS.linkBufferBytes`. */
+  send(message: CoordinatorMessage): void;
+  close(reason: string): void;
+}
+
+export interface LinkServerHandlers {
+  /** A worker introduced itself. The answer goes out with `connection.send` once it is on disk. */
+  hello(connection: WorkerConnection, hello: Hello, identity: Identity): void;
+  message(connection: WorkerConnection, message: Exclude<WorkerMessage, { type: 'hello' }>): void;
+  /** Bytes of an attempt's framed log beginning at `offset`. Resolves when they are written: the link reads on only then. */
+  log(connection: WorkerConnection, attempt: AttemptId, offset: number, bytes: Uint8Array): Promise<void>;
+  closed(connection: WorkerConnection, reason: string): void;
+}
+
+export interface LinkClientHandlers {
+  /** The connection stands; what `hello` should say now. */
+  hello(): Hello;
+  welcome(welcome: Welcome): void;
+  message(message: Exclude<CoordinatorMessage, { type: 'welcome' }>): void;
+  /** Lost, or refused; the client tries again by itself unless `final`. */
+  closed(reason: string, final: boolean): void;
+}
+
+/** A worker's connection to its coordinator; reconnects with growing, jittered pauses. */
+export interface LinkClient {
+  /** Sends now when connected; otherwise the message is dropped: `hello` tells the whole truth again. */
+  send(message: Exclude<WorkerMessage, { type: 'hello' }>): void;
+  /** Sends log bytes; resolves when the window has room for more, rejects when the connection is lost. */
+  sendLog(attempt: AttemptId, offset: number, bytes: Uint8Array): Promise<void>;
+  readonly connected: boolean;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- files
+
+export interface Blobs {
+  /** @returns its size in bytes, or undefined when it is not here */
+  size(blob: BlobId): Promise<number | undefined>;
+  /** @returns the path of a blob that is here; nobody writes to it */
+  path(blob: BlobId): string;
+  read(blob: BlobId, range?: { readonly start: number; readonly end: number }): Readable;
+  /** Stores a whole stream. @throws LanyardError TOO_LARGE, DISK_FULL, INVALID when the hash differs from `expect` */
+  write(source: Readable, expect?: { readonly blob?: BlobId; readonly maxBytes?: number }): Promise<{ blob: BlobId; bytes: number }>;
+  /** Bytes of an interrupted upload that are already here. */
+  received(upload: BlobId): Promise<number>;
+  /** Appends at `offset` (must equal `received`); when `total` is reached, verifies and renames into place. */
+  append(
+    upload: BlobId,
+    offset: number,
+    total: number,
+    source: Readable,
+  ): Promise<{ readonly received: number; readonly complete: boolean }>;
+  remove(blob: BlobId): Promise<void>;
+  /** Removes blobs and half uploads that nobody names and that are older than `olderThanMs`. @returns bytes freed */
+  sweep(referenced: ReadonlySet<BlobId>, olderThanMs: number): Promise<number>;
+}
+
+/** Gets and puts blobs at the coordinator, resuming and verifying. */
+export interface BlobTransfer {
+  fetch(blob: BlobId, bytes: number, into: Blobs, progress: (done: number) => void, signal: AbortSignal): Promise<void>;
+  /** @returns the blob's id; skips the transfer when the coordinator has it */
+  upload(path: string, progress: (done: number) => void, signal: AbortSignal): Promise<{ blob: BlobId; bytes: number }>;
+}
+
+/** The logs of attempts as files of framed records (see `LogRecord`), at the coordinator. */
+export interface LogStore {
+  /** Bytes on disk. */
+  size(attempt: AttemptId): Promise<number>;
+  /** Appends framed bytes at `offset`; bytes that are already there are skipped, a gap is refused. @returns the new size */
+  append(attempt: AttemptId, offset: number, bytes: Uint8Array): Promise<number>;
+  /** Frames and appends plain text, for workers that poll. */
+  appendText(attempt: AttemptId, stream: LogStream, text: Uint8Array): Promise<number>;
+  /** No more will come (or, after `reopen`, might): followers end. */
+  finish(attempt: AttemptId): void;
+  /** Framed bytes from `offset`; with `follow` it goes on until `finish`. */
+  read(attempt: AttemptId, offset: number, follow: boolean, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  removeJob(job: JobId): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- executor
+
+export interface RunSpec {
+  readonly attempt: AttemptId;
+  /** The attempt's own writable folder; it is mounted, or is the parent of the working folder. */
+  readonly folder: string;
+  /** Relative to `folder`; exists. */
+  readonly workdir: string;
+  readonly command: string | readonly string[];
+  readonly image: string | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly cpu: number;
+  readonly ramMb: number;
+  readonly gpus: readonly string[];
+  readonly network: boolean;
+}
+
+/** Takes the output as it comes; the executor reads on only when the promise is settled. */
+export type LogSink = (stream: LogStream, bytes: Uint8Array) => Promise<void> | undefined;
+
+export type RunEnd = {
+  readonly reason: Extract<EndReason, 'completed' | 'exit' | 'out-of-memory' | 'infrastructure'>;
+  readonly exitCode: number | null;
+  readonly message: string | null;
+  readonly ranForMs: number;
+};
+
+/** A command that runs. */
+export interface Run {
+  /** Settles once everything of it is gone and its output has reached the sink. Never rejects. */
+  readonly ended: Promise<RunEnd>;
+  /** Asks it to end, and kills all of it after `graceMs`; resolves when it is gone. */
+  stop(graceMs: number): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+}
+
+/** Why a run could not be started. */
+export interface RunRefused {
+  readonly reason: Extract<EndReason, 'image-unavailable' | 'executor-unavailable' | 'infrastructure' | 'exit'>;
+  readonly message: string;
+}
+
+export interface ExecutorStatus {
+  readonly available: boolean;
+  /** A sentence: the engine's version, or why there is none and what to do. */
+  readonly message: string;
+}
+
+export interface Executor {
+  readonly kind: 'docker' | 'host' | 'null';
+  status(): Promise<ExecutorStatus>;
+  /** Makes sure that the image is there, pulling it with progress. */
+  prepare(image: string | null, progress: (phase: Phase) => void, signal: AbortSignal): Promise<RunRefused | undefined>;
+  start(run: RunSpec, sink: LogSink): Promise<Run | RunRefused>;
+  /** Ends what an earlier life of this node left behind; called once, before any run. */
+  removeStrays(): Promise<void>;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- workspace
+
+/** An attempt's folder with its input in it. */
+export interface Workspace {
+  readonly folder: string;
+  /** Files that match, staged and named; a glob without a match is in `missing`. */
+  collect(
+    globs: readonly string[],
+    workdir: string,
+  ): Promise<{ readonly files: readonly { path: string; source: string; bytes: number }[]; readonly missing: readonly string[] }>;
+  remove(): Promise<void>;
+}
+
+export type WorkspaceResult = { readonly workspace: Workspace } | { readonly refused: EndReason; readonly message: string };
+
+export interface Workspaces {
+  /** Fetches, verifies and unpacks what is not in the cache, then makes a private writable copy of it for the attempt. */
+  create(
+    attempt: AttemptId,
+    input: { readonly blob: BlobId; readonly bytes: number } | null,
+    files: readonly { readonly path: string; readonly blob: BlobId; readonly bytes: number }[],
+    progress: (phase: Phase) => void,
+    signal: AbortSignal,
+  ): Promise<WorkspaceResult>;
+  /** Blobs unpacked in the cache, newest first. */
+  cached(): readonly BlobId[];
+  /** Removes folders of an earlier life. */
+  removeStrays(): Promise<void>;
+}
+
+/** A worker's own copy of an attempt's log, kept until the coordinator has all of it. */
+export interface LogSpool {
+  /** Frames and writes; settles when the next write may come. At the cap the head stays and the tail is kept in a ring. */
+  write(stream: LogStream, bytes: Uint8Array): Promise<void> | undefined;
+  /** No more will be written: what the ring holds follows the line that says how much was left out. @returns the full framed length */
+  end(): Promise<number>;
+  /** Framed bytes from `offset` on as they come; ends after `end` when all was read. */
+  read(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Bytes that the coordinator has on disk. */
+  acknowledge(offset: number): void;
+  remove(): Promise<void>;
+}
+
+export interface LogSpools {
+  open(attempt: AttemptId): Promise<LogSpool>;
+  removeStrays(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- machine
+
+export interface Machine {
+  readonly os: string;
+  readonly arch: string;
+  readonly hostName: string;
+  /** All of it, before the owner's limits. */
+  capacity(): Promise<Capacity>;
+  metrics(): Promise<Metrics>;
+}

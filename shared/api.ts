@@ -1,0 +1,264 @@
+import { z } from 'zod';
+import { jobIdSchema, jobSpecSchema, TASK_STATES } from './job.ts';
+import { LIMITS } from './limits.ts';
+import {
+  attemptViewSchema,
+  explanationSchema,
+  jobDetailSchema,
+  jobViewSchema,
+  nodeViewSchema,
+  outputViewSchema,
+  taskViewSchema,
+  totalsSchema,
+} from './view.ts';
+
+/**
+ * The HTTP API as one table: the server registers its routes from it, the client calls by its names, and
+ * the OpenAPI document at `/api/openapi.json` is made from it. Routes whose bodies are bytes are listed with `bytes`.
+ * The earlier system's own routes stand in `api-seed.ts`.
+ */
+export type ApiRole = 'anonymous' | 'viewer' | 'submitter' | 'worker' | 'admin';
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
+  /** With `:name` for parameters. */
+  readonly path: string;
+  /** The least role that may call it; `worker` may only what names it, `admin` may all. */
+  readonly roles: readonly ApiRole[];
+  readonly summary: string;
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  /** The JSON answer; absent when the answer is bytes, a stream, or nothing. */
+  readonly answer?: z.ZodType;
+  /** What a body or answer of bytes is. */
+  readonly bytes?: { readonly body?: string; readonly answer?: string };
+}
+
+const READERS = ['viewer', 'submitter', 'admin'] as const;
+const SUBMITTERS = ['submitter', 'admin'] as const;
+const ADMINS = ['admin'] as const;
+
+const jobParams = z.object({ job: jobIdSchema });
+const index = z.coerce.number().int().min(0);
+const taskParams = z.object({ job: jobIdSchema, index });
+const attemptParams = z.object({ job: jobIdSchema, index, number: z.coerce.number().int().min(1) });
+const nodeParams = z.object({ node: z.string().min(1).max(128) });
+const blobParams = z.object({ blob: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal digits (a SHA-256)') });
+const page = z.object({
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageRows).default(100),
+  offset: z.coerce.number().int().min(0).default(0),
+});
+const listOf = <T extends z.ZodType>(item: T) => z.array(item);
+/** `?state=FAILED,TIMED_OUT` */
+const states = z
+  .string()
+  .optional()
+  .transform((text) => text?.split(',').map((part) => part.trim().toUpperCase()))
+  .pipe(listOf(z.enum(TASK_STATES)).optional());
+
+const okSchema = z.object({ ok: z.literal(true) });
+
+export const ROUTES = {
+  health: {
+    method: 'GET',
+    path: '/api/health',
+    roles: ['anonymous'],
+    summary: 'Says that the coordinator is up, and its version',
+    answer: z.object({ status: z.literal('ok'), version: z.string() }),
+  },
+  openapi: { method: 'GET', path: '/api/openapi.json', roles: ['anonymous'], summary: 'This document' },
+  farm: {
+    method: 'GET',
+    path: '/api/farm',
+    roles: [...READERS, 'worker'],
+    summary: 'The farm and its totals',
+    answer: z.object({ id: z.string(), name: z.string(), version: z.string(), totals: totalsSchema }),
+  },
+  submitJob: {
+    method: 'POST',
+    path: '/api/jobs',
+    roles: SUBMITTERS,
+    summary: 'Submits a job; answered when it is on disk',
+    body: jobSpecSchema,
+    answer: jobViewSchema,
+  },
+  listJobs: {
+    method: 'GET',
+    path: '/api/jobs',
+    roles: READERS,
+    summary: 'Jobs, newest first',
+    query: page.extend({
+      state: states,
+      owner: z.string().max(LIMITS.nameLength).optional(),
+      search: z.string().max(LIMITS.nameLength).optional(),
+      order: z.enum(['newest', 'oldest', 'priority']).default('newest'),
+    }),
+    answer: z.object({ jobs: listOf(jobViewSchema), total: z.number().int() }),
+  },
+  getJob: { method: 'GET', path: '/api/jobs/:job', roles: READERS, summary: 'One job', params: jobParams, answer: jobDetailSchema },
+  updateJob: {
+    method: 'PATCH',
+    path: '/api/jobs/:job',
+    roles: SUBMITTERS,
+    summary: 'Holds a job back, lets it go on, or changes its priority',
+    params: jobParams,
+    body: z.strictObject({ held: z.boolean().optional(), priority: z.number().int().min(0).max(100).optional() }),
+    answer: jobViewSchema,
+  },
+  removeJob: {
+    method: 'DELETE',
+    path: '/api/jobs/:job',
+    roles: SUBMITTERS,
+    summary: 'Removes a job that has ended, with its logs and outputs',
+    params: jobParams,
+    answer: okSchema,
+  },
+  cancelJob: {
+    method: 'POST',
+    path: '/api/jobs/:job/cancel',
+    roles: SUBMITTERS,
+    summary: 'Cancels a job',
+    params: jobParams,
+    answer: jobViewSchema,
+  },
+  retryJob: {
+    method: 'POST',
+    path: '/api/jobs/:job/retry',
+    roles: SUBMITTERS,
+    summary: 'Runs what failed, timed out or was cancelled again',
+    params: jobParams,
+    answer: jobViewSchema,
+  },
+  explainJob: {
+    method: 'GET',
+    path: '/api/jobs/:job/explain',
+    roles: READERS,
+    summary: 'Why the job waits, and what would help',
+    params: jobParams,
+    answer: explanationSchema,
+  },
+  listTasks: {
+    method: 'GET',
+    path: '/api/jobs/:job/tasks',
+    roles: READERS,
+    summary: 'Tasks of a job, by index',
+    params: jobParams,
+    query: page.extend({ state: states }),
+    answer: z.object({ tasks: listOf(taskViewSchema), total: z.number().int() }),
+  },
+  getTask: {
+    method: 'GET',
+    path: '/api/jobs/:job/tasks/:index',
+    roles: READERS,
+    summary: 'One task with its attempts',
+    params: taskParams,
+    answer: z.object({ task: taskViewSchema, attempts: listOf(attemptViewSchema) }),
+  },
+  cancelTask: {
+    method: 'POST',
+    path: '/api/jobs/:job/tasks/:index/cancel',
+    roles: SUBMITTERS,
+    summary: 'Cancels one task',
+    params: taskParams,
+    answer: jobViewSchema,
+  },
+  attemptLog: {
+    method: 'GET',
+    path: '/api/jobs/:job/tasks/:index/attempts/:number/log',
+    roles: READERS,
+    summary: 'The log of an attempt: from an offset, as it grows with `follow`',
+    params: attemptParams,
+    query: z.object({
+      /** In bytes of the framed form when `format` is `framed`, else of the text. */
+      offset: z.coerce.number().int().min(0).default(0),
+      follow: z.stringbool().default(false),
+      format: z.enum(['text', 'framed', 'ndjson']).default('text'),
+      stream: z.enum(['stdout', 'stderr', 'system']).optional(),
+    }),
+    bytes: { answer: 'text, framed records, or one JSON object {stream,time,text} a line' },
+  },
+  listOutputs: {
+    method: 'GET',
+    path: '/api/jobs/:job/outputs',
+    roles: READERS,
+    summary: 'Files that the job has produced',
+    params: jobParams,
+    answer: z.object({ outputs: listOf(outputViewSchema) }),
+  },
+  outputsZip: {
+    method: 'GET',
+    path: '/api/jobs/:job/outputs.zip',
+    roles: READERS,
+    summary: 'All outputs as one zip',
+    params: jobParams,
+    bytes: { answer: 'application/zip' },
+  },
+  outputFile: {
+    method: 'GET',
+    path: '/api/jobs/:job/tasks/:index/outputs/*',
+    roles: READERS,
+    summary: 'One output file; ranges are honoured',
+    params: taskParams,
+    bytes: { answer: 'application/octet-stream' },
+  },
+  listNodes: { method: 'GET', path: '/api/nodes', roles: READERS, summary: 'Nodes', answer: z.object({ nodes: listOf(nodeViewSchema) }) },
+  getNode: { method: 'GET', path: '/api/nodes/:node', roles: READERS, summary: 'One node', params: nodeParams, answer: nodeViewSchema },
+  updateNode: {
+    method: 'PATCH',
+    path: '/api/nodes/:node',
+    roles: ADMINS,
+    summary: 'Pauses, drains or resumes a node',
+    params: nodeParams,
+    body: z.strictObject({ availability: z.enum(['available', 'draining', 'paused']) }),
+    answer: nodeViewSchema,
+  },
+  removeNode: {
+    method: 'DELETE',
+    path: '/api/nodes/:node',
+    roles: ADMINS,
+    summary: 'Forgets a node; its attempts go back to the queue',
+    params: nodeParams,
+    answer: okSchema,
+  },
+  headBlob: {
+    method: 'HEAD',
+    path: '/api/blobs/:blob',
+    roles: [...READERS, 'worker'],
+    summary: 'Is it here? Content-Length when it is; Upload-Offset when a part of it is (404)',
+    params: blobParams,
+  },
+  getBlob: {
+    method: 'GET',
+    path: '/api/blobs/:blob',
+    roles: [...READERS, 'worker'],
+    summary: 'The bytes of a blob; ranges are honoured',
+    params: blobParams,
+    bytes: { answer: 'application/octet-stream' },
+  },
+  putBlob: {
+    method: 'PATCH',
+    path: '/api/blobs/:blob',
+    roles: [...SUBMITTERS, 'worker'],
+    summary: 'Appends to an upload: headers Upload-Offset and Upload-Length; verified when complete',
+    params: blobParams,
+    bytes: { body: 'application/octet-stream' },
+    answer: z.object({ received: z.number().int(), complete: z.boolean() }),
+  },
+  events: {
+    method: 'GET',
+    path: '/api/events',
+    roles: READERS,
+    summary: 'Server-sent events: a snapshot, then deltas (`view.ts`)',
+    bytes: { answer: 'text/event-stream' },
+  },
+  backup: {
+    method: 'POST',
+    path: '/api/backup',
+    roles: ADMINS,
+    summary: 'Writes a consistent copy of the database into the data folder',
+    answer: z.object({ path: z.string() }),
+  },
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof ROUTES;

@@ -1,0 +1,72 @@
+/**
+ * Every bound of the system, with its unit and what happens when it is reached.
+ * A bound that people may want to change is a setting instead (`settings.ts`).
+ */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+export const LIMITS = {
+  /** Tasks in one job; a larger submission is refused. */
+  tasksPerJob: 10_000_000,
+  /** Frames, parameters and values named in one submission, before they are multiplied. */
+  valuesPerParameter: 100_000,
+  parametersPerJob: 16,
+  /** Exclusions of a matrix; each is checked against each combination. */
+  matrixExcludes: 1_000,
+  /** Combinations of a matrix that has exclusions (without any, `tasksPerJob` holds). */
+  matrixWithExcludes: 100_000,
+  nameLength: 200,
+  commandLength: 64 * KIB,
+  commandArguments: 1_000,
+  environmentVariables: 256,
+  environmentValueLength: 32 * KIB,
+  outputGlobs: 64,
+  labels: 64,
+  labelLength: 128,
+  farmLimits: 32,
+  dependencies: 1_000,
+  /** Longest timeout of a task: 30 days, in milliseconds. */
+  timeoutMs: 30 * 24 * 3600 * 1000,
+  retries: 100,
+
+  /** One JSON message between nodes, in bytes; a larger one closes the connection. */
+  messageBytes: 4 * MIB,
+  /** One log frame between nodes, in bytes of payload. */
+  logFrameBytes: 256 * KIB,
+  /** Attempts named in one message. */
+  attemptsPerMessage: 1_000,
+  /** Unsent bytes to a worker beyond which it counts as stalled and is disconnected. */
+  linkBufferBytes: 64 * MIB,
+  /** Unsent log bytes beyond which a worker waits before it reads more of its spool. */
+  linkLogWindowBytes: 4 * MIB,
+
+  /** One API request's JSON body, in bytes. */
+  requestBytes: 8 * MIB,
+  /** Rows a page of a list; a larger wish is refused. */
+  pageRows: 1_000,
+  /** Unsent bytes to a viewer of the event stream beyond which it is cut off (it reconnects to a fresh snapshot). */
+  viewerBufferBytes: 8 * MIB,
+
+  /** A blob, in bytes. */
+  blobBytes: 64 * GIB,
+  /** Entries of a zip, its unpacked bytes, and unpacked/packed beyond which it counts as a bomb. */
+  zipEntries: 200_000,
+  zipBytes: 256 * GIB,
+  zipRatio: 1_000,
+  /** Below this many unpacked bytes the ratio is not looked at: tiny files of zeros compress very well. */
+  zipRatioFromBytes: 16 * MIB,
+  pathLength: 1_024,
+  pathSegmentBytes: 255,
+  /** Output files of one attempt; more fail the attempt. */
+  outputFiles: 10_000,
+
+  /** Requeues of one task that cost no retry (nodes lost, owners interrupting); then it fails with the last reason. */
+  freeRequeues: 100,
+  /** Nodes that a task remembers to avoid. */
+  avoidedNodes: 8,
+  /** Nodes looked at in full for one placement. */
+  placementCandidates: 16,
+  /** Ended attempts a worker keeps until the coordinator has acknowledged them; then it takes no more work. */
+  unacknowledgedEnds: 10_000,
+} as const;

@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { type AttemptId, type BlobId, parseAttemptId } from './ids.ts';
+import { blobIdSchema, endReasonSchema, requirementsSchema } from './job.ts';
+import { LIMITS } from './limits.ts';
+import { availabilitySchema, metricsSchema, nodeDescriptionSchema } from './node.ts';
+
+/**
+ * The messages between coordinator and worker, as JSON text frames of one WebSocket; logs travel as
+ * binary frames beside them (`electron/link/log-frame.ts`). `docs/protocol.md` tells the story.
+ *
+ * Raise PROTOCOL_VERSION when an old peer could misread a new message: a field removed, or given
+ * another meaning. A new optional field or a new message that an old peer may ignore needs no new
+ * version. Peers of different versions refuse each other at `hello`, with both numbers in the error.
+ */
+export const PROTOCOL_VERSION = 1;
+
+export const attemptIdSchema = z
+  .string()
+  .refine((text) => parseAttemptId(text) !== undefined, 'expected an attempt id such as 12.0.1')
+  .transform((text) => text as AttemptId);
+
+const outputFileSchema = z.object({
+  path: z.string().min(1).max(LIMITS.pathLength),
+  bytes: z.number().int().min(0),
+  blob: blobIdSchema,
+});
+
+/** How an attempt ended, as the worker saw it. */
+export const attemptEndSchema = z.object({
+  reason: endReasonSchema,
+  exitCode: z.number().int().nullable().default(null),
+  /** One sentence for a person. */
+  message: z.string().max(4_096).nullable().default(null),
+  outputs: z.array(outputFileSchema).max(LIMITS.outputFiles).default([]),
+  /** How long the command ran, ms, by the worker's own steady clock. */
+  ranForMs: z.number().min(0).default(0),
+  /** The full length of the attempt's log in bytes of its framed form. */
+  logBytes: z.number().int().min(0).default(0),
+});
+export type AttemptEnd = Readonly<z.infer<typeof attemptEndSchema>>;
+
+/** Where an attempt stands before it runs: `done` of `total` bytes, 0 of 0 when that is not known. */
+export const phaseSchema = z.object({
+  phase: z.enum(['fetching', 'unpacking', 'pulling', 'starting', 'running', 'collecting', 'uploading']),
+  done: z.number().min(0).default(0),
+  total: z.number().min(0).default(0),
+});
+export type Phase = Readonly<z.infer<typeof phaseSchema>>;
+
+export const reportSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('phase'), attempt: attemptIdSchema, phase: phaseSchema }),
+  z.object({ kind: z.literal('started'), attempt: attemptIdSchema }),
+  z.object({ kind: z.literal('ended'), attempt: attemptIdSchema, end: attemptEndSchema }),
+]);
+export type Report = Readonly<z.infer<typeof reportSchema>>;
+
+/** What a worker still has in hand when it connects; the coordinator says which of them to stop. */
+const heldAttemptSchema = z.object({
+  attempt: attemptIdSchema,
+  state: z.enum(['preparing', 'running', 'ended']),
+});
+export type HeldAttempt = Readonly<z.infer<typeof heldAttemptSchema>>;
+
+/** Worker to coordinator. */
+export const workerMessageSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('hello'),
+    protocol: z.number().int(),
+    node: nodeDescriptionSchema,
+    attempts: z.array(heldAttemptSchema).max(LIMITS.unacknowledgedEnds * 2),
+    /** Blobs already in its cache, newest first. */
+    cached: z.array(blobIdSchema).max(10_000).default([]),
+  }),
+  z.object({
+    type: z.literal('heartbeat'),
+    metrics: metricsSchema,
+    availability: availabilitySchema.default('available'),
+    running: z.number().int().min(0),
+    /** The whole list again when it changed, else absent. */
+    cached: z.array(blobIdSchema).max(10_000).optional(),
+  }),
+  z.object({ type: z.literal('reports'), reports: z.array(reportSchema).max(LIMITS.attemptsPerMessage) }),
+  /** The description changed: new limits of the owner, an executor that came or went. */
+  z.object({ type: z.literal('describe'), node: nodeDescriptionSchema }),
+  /** The worker goes away on purpose; its attempts go back to the queue at once. */
+  z.object({ type: z.literal('goodbye') }),
+]);
+export type WorkerMessage = Readonly<z.infer<typeof workerMessageSchema>>;
+export type Hello = Extract<WorkerMessage, { type: 'hello' }>;
+
+/** A blob that is laid into the working folder at `path`. */
+const extraFileSchema = z.object({ path: z.string().max(LIMITS.pathLength), blob: blobIdSchema, bytes: z.number().int().min(0) });
+
+/** What all tasks of a job have in common, as a worker needs it. */
+export const workSchema = z.object({
+  job: z.number().int().positive(),
+  name: z.string(),
+  command: z.union([z.string(), z.array(z.string())]),
+  /** Absent or null: the host executor. */
+  image: z.string().nullable(),
+  input: z.object({ blob: blobIdSchema, bytes: z.number().int().min(0) }).nullable(),
+  files: z.array(extraFileSchema).default([]),
+  env: z.record(z.string(), z.string()),
+  workdir: z.string(),
+  outputs: z.array(z.string()),
+  requirements: requirementsSchema,
+  timeoutMs: z.number(),
+  network: z.boolean(),
+});
+export type Work = Readonly<z.infer<typeof workSchema>>;
+
+const parametersSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
+export const assignmentSchema = z.object({
+  attempt: attemptIdSchema,
+  parameters: parametersSchema,
+  /** Ids of the GPUs reserved for it. */
+  gpus: z.array(z.string()).default([]),
+});
+export type Assignment = Readonly<z.infer<typeof assignmentSchema>>;
+
+/** Coordinator to worker. */
+export const coordinatorMessageSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('welcome'),
+    protocol: z.number().int(),
+    farm: z.string(),
+    heartbeatMs: z.number().int().positive(),
+    /** Of the attempts named in `hello`: those the worker must stop and forget. */
+    stop: z.array(attemptIdSchema),
+    /** Of the attempts named in `hello`: how much of each log is on the coordinator's disk. */
+    logs: z.array(z.object({ attempt: attemptIdSchema, offset: z.number().int().min(0) })),
+  }),
+  z.object({
+    type: z.literal('assign'),
+    /** The jobs that `attempts` belong to. */
+    work: z.array(workSchema),
+    attempts: z.array(assignmentSchema).max(LIMITS.attemptsPerMessage),
+  }),
+  z.object({
+    type: z.literal('stop'),
+    attempts: z.array(z.object({ attempt: attemptIdSchema, reason: endReasonSchema, graceMs: z.number().min(0) })),
+  }),
+  /** These ends are on disk (or were refused); the worker forgets them. */
+  z.object({ type: z.literal('acknowledge'), attempts: z.array(attemptIdSchema) }),
+  /** The log of an attempt is on disk up to `offset`. */
+  z.object({ type: z.literal('log-acknowledge'), attempt: attemptIdSchema, offset: z.number().int().min(0) }),
+  /** The coordinator refuses the worker and closes; `retry` says whether trying again can help. */
+  z.object({ type: z.literal('refuse'), message: z.string(), retry: z.boolean() }),
+]);
+export type CoordinatorMessage = Readonly<z.infer<typeof coordinatorMessageSchema>>;
+export type Welcome = Extract<CoordinatorMessage, { type: 'welcome' }>;
+
+/** The records of an attempt's log, on disk and on the wire: 16 bytes of header, then the bytes. */
+export const LOG_STREAMS = { stdout: 1, stderr: 2, system: 3 } as const;
+export type LogStream = keyof typeof LOG_STREAMS;
+
+export interface LogRecord {
+  readonly stream: LogStream;
+  /** Wall-clock time at the worker, ms since 1970. */
+  readonly time: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The reference to a blob that is fetched before an attempt runs. */
+export interface BlobReference {
+  readonly blob: BlobId;
+  readonly bytes: number;
+}

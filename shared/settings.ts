@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.ts';
+
+/**
+ * Every setting: schema, default, unit and a one-line description. `resolveSettings` in
+ * `electron/cli` lays command line over environment over the data folder's `settings.json`.
+ */
+const ms = (description: string, fallback: number, least = 1) =>
+  z.number().int().min(least).default(fallback).describe(`${description} (ms)`);
+
+export const coordinatorSettingsSchema = z.strictObject({
+  farmName: z.string().min(1).max(LIMITS.nameLength).default('farm').describe('name of the farm'),
+  host: z.string().default('127.0.0.1').describe('address the API listens on'),
+  port: z.number().int().min(0).max(65_535).default(7420).describe('port the API listens on; 0 chooses a free one'),
+  defaultImage: z.string().nullable().default('debian:stable-slim').describe('image of jobs that name none; null: the host executor'),
+  heartbeatMs: ms('how often a worker reports', 10_000, 50),
+  offlineAfterMs: ms('silence after which a node counts as OFFLINE', 30_000, 100),
+  connectionGraceMs: ms('how long a node whose connection closed keeps its attempts', 5_000, 0),
+  sweepMs: ms('how often what only time changes is looked at', 5_000, 10),
+  assignTimeoutMs: ms('how long an attempt may be prepared without any sign of progress', 600_000, 1_000),
+  timeoutSlackMs: ms('how long past its timeout the coordinator waits for the worker to report it', 60_000, 100),
+  cooldownMs: ms('how long a node stays UNHEALTHY the first time; doubles', 30_000, 10),
+  cooldownMaxMs: ms('longest time a node stays UNHEALTHY', 900_000, 10),
+  maxUploadBytes: z.number().int().min(1).max(LIMITS.blobBytes).default(LIMITS.blobBytes).describe('largest upload (bytes)'),
+  fetchUrls: z.boolean().default(false).describe('download inputs named by URL (fileUrl of the earlier interface)'),
+  logBytesPerAttempt: z
+    .number()
+    .int()
+    .min(64 * 1024)
+    .default(64 * 1024 * 1024)
+    .describe('log kept of one attempt, head and tail (bytes)'),
+});
+export type CoordinatorSettings = Readonly<z.infer<typeof coordinatorSettingsSchema>>;
+
+export const workerSettingsSchema = z.strictObject({
+  name: z.string().min(1).max(LIMITS.nameLength).optional().describe('name of this node; default: the host name'),
+  zone: z.string().max(LIMITS.labelLength).default('').describe('where it stands, for zone affinity'),
+  labels: z.record(z.string().min(1).max(LIMITS.labelLength), z.string().max(LIMITS.labelLength)).default({}).describe('labels it carries'),
+  maxParallel: z.number().int().min(1).max(4096).optional().describe('attempts at once; default: half of the CPUs, at least 1'),
+  cpu: z.number().min(0.1).optional().describe('CPU cores it shares; default: all'),
+  ramMb: z.number().int().min(64).optional().describe('memory it shares (MiB); default: all but a tenth'),
+  host: z.boolean().default(false).describe('run jobs without a container, as this user (host executor)'),
+  docker: z.boolean().default(true).describe('run jobs in containers'),
+  dockerSocket: z.string().optional().describe("the engine's socket or address; default: the usual places"),
+  allowNetwork: z.boolean().default(false).describe('let jobs that ask for it have a network'),
+  allowedImages: z.array(z.string()).optional().describe('images that may run here, as globs; default: all'),
+  dockerTimeoutMs: ms("longest run of an attempt, over the job's own", LIMITS.timeoutMs, 1_000),
+  dockerMemoryMb: z.number().int().min(4).optional().describe('most memory of one container (MiB)'),
+  dockerCpus: z.number().min(0.01).optional().describe('most CPU cores of one container'),
+  fastStart: z.boolean().default(true).describe('join the network namespace of a warm holder container'),
+  cacheMb: z.number().int().min(1).default(20_480).describe('size of the input cache (MiB)'),
+  logBytesPerAttempt: z
+    .number()
+    .int()
+    .min(64 * 1024)
+    .default(64 * 1024 * 1024)
+    .describe('log kept of one attempt, head and tail (bytes)'),
+  stopGraceMs: ms('time between asking a task to end and killing it', 5_000, 0),
+});
+export type WorkerSettings = Readonly<z.infer<typeof workerSettingsSchema>>;
