@@ -129,7 +129,7 @@ export interface LinkServerHandlers {
   /** A worker introduced itself. The answer goes out with `connection.send` once it is on disk. */
   hello(connection: WorkerConnection, hello: Hello, identity: Identity): void;
   message(connection: WorkerConnection, message: Exclude<WorkerMessage, { type: 'hello' }>): void;
-  /** Bytes of an attempt's framed log beginning at `offset`. Resolves when they are written: the link reads on only then. */
+  /** Bytes of an attempt's framed log beginning at `offset`. Resolves when they are written; messages sent after them wait for that. */
   log(connection: WorkerConnection, attempt: AttemptId, offset: number, bytes: Uint8Array): Promise<void>;
   closed(connection: WorkerConnection, reason: string): void;
 }
@@ -138,7 +138,7 @@ export interface LinkClientHandlers {
   /** The connection stands; what `hello` should say now. */
   hello(): Hello;
   welcome(welcome: Welcome): void;
-  message(message: Exclude<CoordinatorMessage, { type: 'welcome' }>): void;
+  message(message: Exclude<CoordinatorMessage, { type: 'welcome' | 'refuse' }>): void;
   /** Lost, or refused; the client tries again by itself unless `final`. */
   closed(reason: string, final: boolean): void;
 }

@@ -31,7 +31,7 @@ export const LIMITS = {
   retries: 100,
 
   /** One JSON message between nodes, in bytes; a larger one closes the connection. */
-  messageBytes: 4 * MIB,
+  messageBytes: 16 * MIB,
   /** One log frame between nodes, in bytes of payload. */
   logFrameBytes: 256 * KIB,
   /** Attempts named in one message. */

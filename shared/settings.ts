@@ -16,7 +16,6 @@ export const coordinatorSettingsSchema = z.strictObject({
   heartbeatMs: ms('how often a worker reports', 10_000, 50),
   offlineAfterMs: ms('silence after which a node counts as OFFLINE', 30_000, 100),
   connectionGraceMs: ms('how long a node whose connection closed keeps its attempts', 5_000, 0),
-  sweepMs: ms('how often what only time changes is looked at', 5_000, 10),
   assignTimeoutMs: ms('how long an attempt may be prepared without any sign of progress', 600_000, 1_000),
   timeoutSlackMs: ms('how long past its timeout the coordinator waits for the worker to report it', 60_000, 100),
   cooldownMs: ms('how long a node stays UNHEALTHY the first time; doubles', 30_000, 10),

@@ -114,11 +114,11 @@ function splitMatrix(parameters: Matrix['parameters'], exclude: Matrix['exclude'
   const total = names.reduce((product, name) => product * (parameters[name] as ParameterValue[]).length, 1);
   const combination = (ordinal: number): Record<string, ParameterValue> => {
     const values: Record<string, ParameterValue> = {};
-    let rest = ordinal;
-    for (const name of [...names].reverse()) {
+    let block = total;
+    for (const name of names) {
       const list = parameters[name] as ParameterValue[];
-      values[name] = list[rest % list.length] as ParameterValue;
-      rest = Math.floor(rest / list.length);
+      block /= list.length;
+      values[name] = list[Math.floor(ordinal / block) % list.length] as ParameterValue;
     }
     return values;
   };

@@ -1,0 +1,145 @@
+import { setTimeout as timeout } from 'node:timers/promises';
+import type { z } from 'zod';
+import { ERROR_STATUS, type ErrorCode, errorSchema, LanyardError } from '../../shared/errors.ts';
+
+export type QueryValue = string | number | boolean | readonly string[] | undefined;
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, QueryValue>> | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Requests to one coordinator, with the token and with errors as `LanyardError`s. */
+export interface Http {
+  readonly url: string;
+  /** Sends bytes or a stream as they are; answers of any status come back. @throws UNAVAILABLE */
+  send(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array | string | undefined }): Promise<Response>;
+  /** As `send`; an answer that is no success is thrown as the error it carries. */
+  expectOk(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array | string | undefined }): Promise<Response>;
+  /** Sends `body` as JSON and gives the answer's JSON. */
+  json(request: HttpRequest): Promise<unknown>;
+  /** @throws INTERNAL when `value` is not what `schema` says */
+  parse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S>;
+}
+
+/** @param options.url of http or https; a path after the address is dropped */
+export function createHttp(options: { readonly url: string; readonly token: string; readonly fetch?: typeof fetch }): Http {
+  const url = baseUrl(options.url);
+  const doFetch = options.fetch ?? fetch;
+  const http: Http = {
+    url,
+    async send(request) {
+      const target = new URL(request.path, url);
+      for (const [name, value] of Object.entries(request.query ?? {}))
+        if (value !== undefined) target.searchParams.set(name, Array.isArray(value) ? value.join(',') : String(value));
+      const init: RequestInit & { duplex?: 'half' } = {
+        method: request.method,
+        headers: { authorization: `Bearer ${options.token}`, ...request.headers },
+        redirect: 'error',
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
+        ...(request.body === undefined ? {} : { body: request.body, duplex: 'half' }),
+      };
+      try {
+        return await doFetch(target, init);
+      } catch (error) {
+        throw asUnavailable(error, url, request.signal);
+      }
+    },
+    async expectOk(request) {
+      const response = await http.send(request);
+      if (!response.ok) throw await errorOf(response);
+      return response;
+    },
+    async json(request) {
+      const response = await http.expectOk({
+        ...request,
+        headers: { accept: 'application/json', ...(request.body === undefined ? {} : { 'content-type': 'application/json' }) },
+        body: request.body === undefined ? undefined : JSON.stringify(request.body),
+      });
+      try {
+        return await response.json();
+      } catch (error) {
+        throw error instanceof SyntaxError ? unexpected(`${request.method} ${request.path}`) : asUnavailable(error, url, request.signal);
+      }
+    },
+    parse(schema, value, what) {
+      const result = schema.safeParse(value);
+      if (!result.success) throw unexpected(what, result.error);
+      return result.data;
+    },
+  };
+  return http;
+}
+
+/** Fills `:name` in a route's path. */
+export function fillPath(path: string, params: Readonly<Record<string, string | number>>): string {
+  return path.replace(/:([A-Za-z]+)/g, (_, name: string) => encodeURIComponent(String(params[name])));
+}
+
+/** The error that an answer carries; for answers that are not a coordinator's, one made from the status. */
+export async function errorOf(response: Response): Promise<LanyardError> {
+  const text = await response.text().catch(() => '');
+  const value = errorSchema.safeParse(errorValueIn(text));
+  if (value.success) return new LanyardError(value.data as ConstructorParameters<typeof LanyardError>[0]);
+  const codes = Object.entries(ERROR_STATUS) as [ErrorCode, number][];
+  const code = codes.find(([, status]) => status === response.status)?.[0] ?? 'INTERNAL';
+  return new LanyardError({ code, message: `the coordinator answered with status ${response.status}` });
+}
+
+/** What a broken connection is to the caller; an abort stays what it is. */
+export function asUnavailable(error: unknown, url: string, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return signal.reason;
+  if (error instanceof LanyardError) return error;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const detail = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
+  return new LanyardError(
+    {
+      code: 'UNAVAILABLE',
+      message: `no coordinator answers at ${url} (${detail})`,
+      hint: 'check that the coordinator runs and that the address and port are right',
+    },
+    { cause: error },
+  );
+}
+
+/** Waits; an abort rejects with its own reason. */
+export async function pauseFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await timeout(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+    throw signal?.aborted ? signal.reason : error;
+  });
+}
+
+function errorValueIn(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { error?: unknown } | null)?.error;
+  } catch {
+    return undefined;
+  }
+}
+
+function unexpected(what: string, cause?: unknown): LanyardError {
+  return new LanyardError(
+    {
+      code: 'INTERNAL',
+      message: `the answer to ${what} is not what was expected`,
+      hint: 'is this address a Lanyard coordinator of the same version?',
+    },
+    { cause },
+  );
+}
+
+function baseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new LanyardError({
+      code: 'INVALID',
+      message: `"${text}" is not an address of a coordinator`,
+      field: 'url',
+      hint: 'expected something like http://192.168.1.10:7420',
+    });
+  return url.origin;
+}

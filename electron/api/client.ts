@@ -1,0 +1,113 @@
+import type { Readable } from 'node:stream';
+import type { z } from 'zod';
+import { ROUTES, type Route, type RouteName } from '../../shared/api.ts';
+import type { AttemptId, BlobId } from '../../shared/ids.ts';
+import type { LogRecord } from '../../shared/protocol.ts';
+import type { OutputView, ViewEvent } from '../../shared/view.ts';
+import { createHttp, fillPath, type QueryValue } from './client-http.ts';
+import { downloadBytes, followLog, watchFarm } from './client-streams.ts';
+import { uploadBlob } from './client-upload.ts';
+
+type Routes = typeof ROUTES;
+
+/** Routes whose body and answer are JSON. */
+export type CallName = {
+  [Name in RouteName]: Routes[Name] extends { readonly answer: z.ZodType }
+    ? Routes[Name] extends { readonly bytes: object }
+      ? never
+      : Name
+    : never;
+}[RouteName];
+
+type ParamsOf<R extends Route> = R extends { readonly params: infer S extends z.ZodType }
+  ? { readonly params: { readonly [Key in keyof z.output<S>]: string | number } }
+  : unknown;
+type QueryOf<R extends Route> = R extends { readonly query: infer S extends z.ZodType }
+  ? { readonly query?: { readonly [Key in keyof z.output<S>]?: QueryValue } }
+  : unknown;
+type BodyOf<R extends Route> = R extends { readonly body: infer S extends z.ZodType } ? { readonly body: z.input<S> } : unknown;
+
+/** What a call of a route must and may carry; lists in a query are joined with commas. */
+export type RequestOf<Name extends CallName> = ParamsOf<Routes[Name]> &
+  QueryOf<Routes[Name]> &
+  BodyOf<Routes[Name]> & { readonly signal?: AbortSignal };
+
+export type AnswerOfCall<Name extends CallName> = z.output<Routes[Name]['answer']>;
+
+type Arguments<Name extends CallName> =
+  Record<never, never> extends RequestOf<Name> ? [request?: RequestOf<Name>] : [request: RequestOf<Name>];
+
+/**
+ * A coordinator's API. Every promise rejects with a `LanyardError`: the one that the coordinator answered, UNAVAILABLE when
+ * nobody answers, INTERNAL when the answer is not of the expected form. An aborted signal rejects with its own reason.
+ */
+export interface Client {
+  readonly url: string;
+  /** For example `client.call('getJob', { params: { job: 12 } })`. */
+  call<Name extends CallName>(name: Name, ...request: Arguments<Name>): Promise<AnswerOfCall<Name>>;
+  /**
+   * Stores a file at the coordinator: hashes it, asks whether it is there, else sends it, going on where an earlier upload ended.
+   * @param progress bytes of `total` that the coordinator has
+   */
+  uploadBlob(
+    path: string,
+    progress?: (done: number, total: number) => void,
+    signal?: AbortSignal,
+  ): Promise<{ readonly blob: BlobId; readonly bytes: number }>;
+  /** The bytes of one output file; the stream fails with a LanyardError when the connection breaks. */
+  download(output: Pick<OutputView, 'task' | 'path'>, signal?: AbortSignal): Promise<Readable>;
+  /** All outputs of a job as one zip. */
+  downloadOutputs(job: number, signal?: AbortSignal): Promise<Readable>;
+  /**
+   * The records of an attempt's log from `offset` (bytes of the framed form); with `follow` as they come, until the attempt has ended.
+   * A lost connection is taken up again where it broke.
+   */
+  followLog(
+    attempt: AttemptId,
+    options?: { readonly offset?: number; readonly follow?: boolean; readonly signal?: AbortSignal },
+  ): AsyncIterable<LogRecord>;
+  /** The farm as it changes. The first connection must succeed; later ones are tried for ever and begin with a new snapshot. */
+  watch(signal?: AbortSignal): AsyncIterable<ViewEvent>;
+}
+
+export interface ClientOptions {
+  /** For example `http://127.0.0.1:7420`. */
+  readonly url: string;
+  readonly token: string;
+  /** Another `fetch`, for tests. */
+  readonly fetch?: typeof fetch;
+}
+
+/** @throws INVALID when the address is not one of http or https */
+export function createClient(options: ClientOptions): Client {
+  const http = createHttp(options);
+  return {
+    url: http.url,
+    async call(name, ...[request]) {
+      const route: Route = ROUTES[name];
+      const given = (request ?? {}) as {
+        params?: Record<string, string | number>;
+        query?: Record<string, QueryValue>;
+        body?: unknown;
+        signal?: AbortSignal;
+      };
+      const answer = await http.json({
+        method: route.method,
+        path: fillPath(route.path, given.params ?? {}),
+        query: given.query,
+        body: given.body,
+        signal: given.signal,
+      });
+      return http.parse(route.answer as z.ZodType, answer, `${route.method} ${route.path}`) as AnswerOfCall<typeof name>;
+    },
+    uploadBlob: (path, progress, signal) => uploadBlob(http, path, progress, signal),
+    download(output, signal) {
+      const [job, index] = output.task.split('.');
+      const path = output.path.split('/').map(encodeURIComponent).join('/');
+      return downloadBytes(http, `/api/jobs/${job}/tasks/${index}/outputs/${path}`, signal);
+    },
+    downloadOutputs: (job, signal) => downloadBytes(http, fillPath(ROUTES.outputsZip.path, { job }), signal),
+    followLog: (attempt, follow = {}) => followLog(http, attempt, follow),
+    watch: (signal) => watchFarm(http, signal),
+  };
+}

@@ -1,0 +1,23 @@
+import type { CoordinatorSettings } from '../../shared/settings.ts';
+import type { Farm } from '../daemon/farm.ts';
+import type { Authenticator, Blobs, Logger, LogStore } from '../ports.ts';
+import type { HostGuard } from './guard.ts';
+
+export interface ApiOptions {
+  readonly farm: Farm;
+  readonly blobs: Blobs;
+  readonly logs: LogStore;
+  readonly authenticator: Authenticator;
+  readonly settings: CoordinatorSettings;
+  readonly version: string;
+  /** The built dashboard; served to everybody when it is there. */
+  readonly dashboardFolder?: string;
+  readonly logger: Logger;
+}
+
+/** What every group of handlers is made from. */
+export interface ApiContext extends ApiOptions {
+  readonly guard: HostGuard;
+  /** Aborted when the server closes. */
+  readonly closing: AbortSignal;
+}

@@ -1,0 +1,89 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { Route } from '../../shared/api.ts';
+import { invalid } from '../../shared/errors.ts';
+import { LIMITS } from '../../shared/limits.ts';
+import type { Authenticator, Identity, Logger } from '../ports.ts';
+import { admit, assertRoles } from './auth.ts';
+import type { AnyHandler, Call, HandlersOf, RawAnswer } from './route-types.ts';
+
+const KEEP_ALIVE_MS = 30_000;
+
+interface RouteTools {
+  readonly authenticator: Authenticator;
+  readonly logger: Logger;
+}
+
+/**
+ * Registers every route of a table: role, then parsing, then the handler.
+ * @throws a plain error for a route that names no role
+ */
+export function registerTable<Table extends Readonly<Record<string, Route>>>(
+  app: FastifyInstance,
+  table: Table,
+  handlers: HandlersOf<NoInfer<Table>>,
+  tools: RouteTools,
+): void {
+  assertRoles(table);
+  for (const [name, route] of Object.entries(table)) registerRoute(app, route, handlers[name] as unknown as AnyHandler, tools);
+}
+
+function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, { authenticator, logger }: RouteTools): void {
+  const identities = new WeakMap<FastifyRequest, Identity>();
+  app.route({
+    method: route.method,
+    url: route.path,
+    bodyLimit: LIMITS.requestBytes,
+    // Before the body is read: who may not call gets nothing stored.
+    onRequest: async (request) => {
+      identities.set(request, admit(route, request.headers.authorization, authenticator));
+    },
+    handler: async (request, reply) => {
+      const call = {
+        params: parsed(route.params, request.params, 'the path'),
+        query: parsed(route.query, request.query, 'the query'),
+        body: parsed(route.body, request.body ?? {}, 'the body'),
+        identity: identities.get(request) as Identity,
+        request,
+        reply,
+        signal: goneSignal(reply),
+      } as Call;
+      const answer = await handler(call);
+      reply.header('cache-control', 'no-store');
+      if (route.answer !== undefined) return reply.send(answer);
+      return sendRaw(reply, answer as RawAnswer, (error) => {
+        if (!call.signal.aborted) logger.error('an answer broke off', { request: request.id, path: route.path, error: String(error) });
+      });
+    },
+  });
+}
+
+/** What a route without a schema for a part gets is undefined: it never sees what was not parsed. */
+function parsed(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
+  if (schema === undefined) return undefined;
+  const result = schema.safeParse(value);
+  if (!result.success) throw invalid(result.error, what);
+  return result.data;
+}
+
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const abort = new AbortController();
+  reply.raw.once('close', () => abort.abort());
+  return abort.signal;
+}
+
+/** Silence on a live stream is no sign of a dead peer: the system's own probes find those. */
+function keepOpen({ raw }: FastifyReply): void {
+  raw.flushHeaders();
+  raw.socket?.setTimeout(0);
+  raw.socket?.setKeepAlive(true, KEEP_ALIVE_MS);
+}
+
+function sendRaw(reply: FastifyReply, answer: RawAnswer, broken: (error: unknown) => void): FastifyReply {
+  reply.code(answer.status ?? 200);
+  for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
+  if (typeof answer.body === 'object') answer.body.once('error', broken);
+  reply.send(answer.body);
+  if (answer.live) keepOpen(reply);
+  return reply;
+}

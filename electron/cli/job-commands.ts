@@ -1,0 +1,204 @@
+import { isTerminal, type JobState } from '../../shared/job.ts';
+import type { JobDetail, JobView, TaskView } from '../../shared/view.ts';
+import type { Context, Handler } from './context.ts';
+import { EXIT } from './exit-codes.ts';
+import { parseTarget } from './targets.ts';
+import type { Style } from './terminal.ts';
+import { plain } from './text.ts';
+import { formatDuration } from './units.ts';
+
+export interface ListOptions {
+  readonly state?: string;
+  readonly limit?: string;
+  readonly offset?: string;
+}
+
+export const jobs: Handler<ListOptions & { readonly owner?: string; readonly search?: string; readonly order?: string }> = async (
+  context,
+  _operands,
+  options,
+) => {
+  const client = await context.connect();
+  const answer = await client.call('listJobs', { query: options, signal: context.signal });
+  const { terminal } = context;
+  if (context.options.json === true) terminal.json(answer);
+  else {
+    const now = Date.now();
+    terminal.table(
+      [
+        { title: 'JOB', align: 'right' },
+        { title: 'NAME', flexible: true },
+        { title: 'OWNER', flexible: true },
+        { title: 'STATE' },
+        { title: 'DONE', align: 'right' },
+        { title: 'PRIORITY', align: 'right' },
+        { title: 'SUBMITTED', align: 'right' },
+        { title: 'TOOK', align: 'right' },
+      ],
+      answer.jobs.map((job) => [
+        String(job.id),
+        job.name,
+        job.owner,
+        { text: job.held ? `${job.state} (held)` : job.state, style: stateStyle(job.state) },
+        `${job.counts.COMPLETED}/${job.taskCount}`,
+        String(job.priority),
+        `${formatDuration(now - job.submittedAt)} ago`,
+        took(job, now),
+      ]),
+    );
+    moreNote(context, answer.jobs.length, answer.total, 'jobs');
+  }
+  return EXIT.ok;
+};
+
+export const job: Handler = async (context, [id = '']) => {
+  const client = await context.connect();
+  const detail = await client.call('getJob', { params: { job: parseTarget(id, 1).job }, signal: context.signal });
+  if (context.options.json === true) context.terminal.json(detail);
+  else
+    for (const [name, value] of jobLines(detail)) context.terminal.line(`${context.terminal.style(name.padEnd(12), 'dim')}${plain(value)}`);
+  return EXIT.ok;
+};
+
+export const tasks: Handler<ListOptions> = async (context, [id = ''], options) => {
+  const client = await context.connect();
+  const answer = await client.call('listTasks', { params: { job: parseTarget(id, 1).job }, query: options, signal: context.signal });
+  if (context.options.json === true) context.terminal.json(answer);
+  else {
+    const now = Date.now();
+    context.terminal.table(
+      [
+        { title: 'TASK' },
+        { title: 'STATE' },
+        { title: 'ATTEMPT', align: 'right' },
+        { title: 'NODE', flexible: true },
+        { title: 'EXIT', align: 'right' },
+        { title: 'TOOK', align: 'right' },
+        { title: 'PARAMETERS', flexible: true },
+        { title: 'MESSAGE', flexible: true },
+      ],
+      answer.tasks.map((task) => [
+        task.id,
+        { text: task.state, style: stateStyle(task.state) },
+        String(task.attempt),
+        task.node ?? '-',
+        task.exitCode === null ? '-' : String(task.exitCode),
+        took(task, now),
+        parametersText(task),
+        task.message ?? task.reason ?? phaseText(task),
+      ]),
+    );
+    moreNote(context, answer.tasks.length, answer.total, 'tasks');
+  }
+  return EXIT.ok;
+};
+
+export const explain: Handler = async (context, [id = '']) => {
+  const client = await context.connect();
+  const answer = await client.call('explainJob', { params: { job: parseTarget(id, 1).job }, signal: context.signal });
+  const { terminal } = context;
+  if (context.options.json === true) {
+    terminal.json(answer);
+    return EXIT.ok;
+  }
+  terminal.line(plain(answer.summary));
+  for (const obstacle of answer.obstacles) {
+    terminal.line(`- ${plain(obstacle.message)}`);
+    if (obstacle.help !== null) terminal.line(`  ${terminal.style('help:', 'dim')} ${plain(obstacle.help)}`);
+  }
+  if (answer.ahead !== null) terminal.line(`${answer.ahead} ${answer.ahead === 1 ? 'task stands' : 'tasks stand'} before it`);
+  return EXIT.ok;
+};
+
+export function stateStyle(state: JobState): Style | undefined {
+  const styles: Partial<Record<JobState, Style>> = {
+    ASSIGNED: 'cyan',
+    RUNNING: 'cyan',
+    COMPLETED: 'green',
+    FAILED: 'red',
+    TIMED_OUT: 'red',
+    CANCELLED: 'yellow',
+  };
+  return styles[state];
+}
+
+/** For example `8 of 24 done, 2 running, 1 failed`. */
+export function countsText(job: Pick<JobView, 'counts' | 'taskCount'>): string {
+  const { COMPLETED, RUNNING, ASSIGNED, FAILED, TIMED_OUT, CANCELLED } = job.counts;
+  const others = [
+    [RUNNING + ASSIGNED, 'running'],
+    [FAILED, 'failed'],
+    [TIMED_OUT, 'timed out'],
+    [CANCELLED, 'cancelled'],
+  ] as const;
+  return [`${COMPLETED} of ${job.taskCount} done`, ...others.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : []))].join(
+    ', ',
+  );
+}
+
+function jobLines(job: JobDetail): [string, string][] {
+  const { spec } = job;
+  const lines: [string, string | undefined][] = [
+    ['job', `${job.id}  ${job.name}`],
+    ['owner', job.owner],
+    ['state', job.held ? `${job.state} (held)` : job.state],
+    ['reason', job.reason ?? undefined],
+    ['tasks', countsText(job)],
+    ['retries', String(job.retries)],
+    ['priority', String(job.priority)],
+    [
+      'command',
+      typeof spec.command === 'string'
+        ? spec.command
+        : spec.command.map((part) => (/^[\w./:={}@%+,-]+$/.test(part) ? part : JSON.stringify(part))).join(' '),
+    ],
+    ['image', spec.image === null ? 'none (host executor)' : (spec.image ?? "the farm's default")],
+    ['needs', needsText(spec.requirements)],
+    ['outputs', spec.outputs.length === 0 ? undefined : spec.outputs.join(', ')],
+    ['after', spec.after.length === 0 ? undefined : spec.after.join(', ')],
+    ['submitted', timeText(job.submittedAt)],
+    ['started', job.startedAt === null ? undefined : timeText(job.startedAt)],
+    ['finished', job.finishedAt === null ? undefined : timeText(job.finishedAt)],
+    ['took', job.startedAt === null ? undefined : took(job, Date.now())],
+  ];
+  return lines.filter((line): line is [string, string] => line[1] !== undefined);
+}
+
+function needsText(requirements: JobDetail['spec']['requirements']): string {
+  const { cpu, ramMb, gpus, diskMb, labels, zone, limits } = requirements;
+  return [
+    `${cpu} CPU`,
+    `${ramMb} MiB`,
+    ...(gpus > 0 ? [`${gpus} GPU`] : []),
+    ...(diskMb > 0 ? [`${diskMb} MiB of disk`] : []),
+    ...labels,
+    ...(zone === undefined ? [] : [`zone ${zone}`]),
+    ...Object.entries(limits).map(([name, count]) => `${count} of ${name}`),
+  ].join(', ');
+}
+
+function parametersText(task: TaskView): string {
+  return Object.entries(task.parameters)
+    .filter(([name]) => name !== 'index' && !(name.startsWith('chunk') && task.parameters.chunkStart === task.parameters.chunkEnd))
+    .map(([name, value]) => `${name.replace(/^param\./, '')}=${value}`)
+    .join(' ');
+}
+
+function phaseText(task: TaskView): string {
+  if (task.phase === null || isTerminal(task.state)) return '';
+  const { phase, done, total } = task.phase;
+  return total > 0 ? `${phase} ${Math.floor((100 * done) / total)} %` : phase;
+}
+
+function timeText(ms: number): string {
+  const time = new Date(ms);
+  return `${time.toLocaleDateString('sv')} ${time.toLocaleTimeString('sv')}`;
+}
+
+function took(from: { readonly startedAt: number | null; readonly finishedAt: number | null }, now: number): string {
+  return from.startedAt === null ? '-' : formatDuration((from.finishedAt ?? now) - from.startedAt);
+}
+
+function moreNote(context: Context, shown: number, total: number, what: string): void {
+  if (shown < total) context.terminal.note(`${shown} of ${total} ${what}; see more with --limit and --offset`);
+}

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import type { JobView } from '../../shared/view.ts';
+import { progressText } from './wait.ts';
+
+const counts = { SUBMITTED: 0, QUEUED: 0, ASSIGNED: 0, RUNNING: 0, COMPLETED: 0, FAILED: 0, TIMED_OUT: 0, CANCELLED: 0 };
+
+test('the bar shows what has ended, and guesses the rest only from something', () => {
+  const job = { id: 7, state: 'RUNNING', taskCount: 24 } as JobView;
+  expect(progressText({ ...job, counts: { ...counts, QUEUED: 23, RUNNING: 1 } }, 2_000)).toBe(
+    `job 7 RUNNING [${'.'.repeat(24)}] 0 of 24 done, 1 running, 2.0 s`,
+  );
+  expect(progressText({ ...job, counts: { ...counts, QUEUED: 11, RUNNING: 1, COMPLETED: 10, FAILED: 2 } }, 12_000)).toBe(
+    `job 7 RUNNING [${'#'.repeat(12)}${'.'.repeat(12)}] 10 of 24 done, 1 running, 2 failed, 12 s, about 12 s left`,
+  );
+});

@@ -1,0 +1,85 @@
+import type { NodeId } from '../../shared/ids.ts';
+import { attemptId } from '../../shared/ids.ts';
+import { scheduleCheck } from './deadlines.ts';
+import type { CoordinatorEvent } from './events.ts';
+import { release } from './leases.ts';
+import { rowOfTask } from './rows.ts';
+import { activityOf, type FarmNode, type FarmState, jobChanged, nodeChanged, type Task } from './state.ts';
+import { endAttempt, moveTask, settleJob } from './tasks.ts';
+
+/**
+ * What workers say about attempts. A word about an attempt that is not its task's current one changes nothing: it is
+ * answered, and a worker that seems to run it is told to stop.
+ */
+
+type EventOf<Type extends CoordinatorEvent['type']> = Extract<CoordinatorEvent, { type: Type }>;
+type AboutAttempt = EventOf<'attempt-phase' | 'attempt-started' | 'attempt-ended'>;
+
+/** Images remembered of one node. */
+const IMAGES_KEPT = 64;
+
+export function attemptPhase(farm: FarmState, event: EventOf<'attempt-phase'>): void {
+  const task = currentTask(farm, event);
+  if (task === undefined) {
+    stopStranger(farm, event);
+    return;
+  }
+  task.phase = event.phase;
+  if (task.state === 'ASSIGNED') task.sinceMs = farm.now.elapsedMs;
+  jobChanged(farm, task.job);
+}
+
+export function attemptStarted(farm: FarmState, event: EventOf<'attempt-started'>): void {
+  const task = currentTask(farm, event);
+  if (task === undefined) stopStranger(farm, event);
+  else startTask(farm, task);
+}
+
+export function attemptEnded(farm: FarmState, event: EventOf<'attempt-ended'>): void {
+  const attempt = attemptId(event.job, event.index, event.number);
+  const task = currentTask(farm, event);
+  farm.effects.push({ type: 'acknowledge', node: event.node, attempt, accepted: task !== undefined });
+  if (task !== undefined) {
+    endAttempt(farm, task, event.end, 'release');
+    settleJob(farm, task.job);
+    return;
+  }
+  const node = farm.nodes.get(event.node);
+  const lease = node?.stopping.get(attempt);
+  if (node === undefined || lease === undefined) return;
+  node.stopping.delete(attempt);
+  release(farm, node, lease.demand, lease.gpus);
+  nodeChanged(farm, node);
+}
+
+/** The command of an ASSIGNED task runs; one that runs already just goes on. */
+export function startTask(farm: FarmState, task: Task): void {
+  const node = task.node;
+  if (node === null || task.state !== 'ASSIGNED') return;
+  moveTask(farm, task, 'RUNNING');
+  task.startedAt = farm.now.wallMs;
+  task.sinceMs = farm.now.elapsedMs;
+  activityOf(task.job).startedAt ??= farm.now.wallMs;
+  const { image, timeoutMs } = task.job.shared.policy;
+  if (image !== null && !node.images.has(image)) rememberImage(node, image);
+  scheduleCheck(farm, node, farm.now.elapsedMs + timeoutMs + farm.config.timeoutSlackMs);
+  farm.effects.push({ type: 'save-task', row: rowOfTask(task) });
+  settleJob(farm, task.job);
+}
+
+/** @returns the task when the named attempt is its current one and lives on this node */
+export function currentTask(farm: FarmState, about: { node: NodeId } & Pick<AboutAttempt, 'job' | 'index' | 'number'>): Task | undefined {
+  const task = farm.jobs.get(about.job)?.activity?.tasks.get(about.index);
+  return task !== undefined && task.attempt === about.number && task.node?.id === about.node ? task : undefined;
+}
+
+function stopStranger(farm: FarmState, event: AboutAttempt): void {
+  const attempt = attemptId(event.job, event.index, event.number);
+  farm.effects.push({ type: 'stop', node: event.node, attempt, reason: 'cancelled' });
+}
+
+function rememberImage(node: FarmNode, image: string): void {
+  const [oldest] = node.images;
+  if (node.images.size >= IMAGES_KEPT && oldest !== undefined) node.images.delete(oldest);
+  node.images.add(image);
+}

@@ -1,0 +1,206 @@
+import { isTerminal } from '../../shared/job.ts';
+import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
+import { nextCheck } from './nodes.ts';
+import { cannotServe } from './placement.ts';
+import { belongsInQueue, firstJobs } from './queue.ts';
+import { freshTasks, taskCounts } from './rows.ts';
+import { type Bucket, type Demand, type FarmNode, type FarmState, FIT, type Job, noCounts } from './state.ts';
+import { stateOf } from './tasks.ts';
+
+/**
+ * What must hold between any two steps. For tests and simulation: costs a look at everything.
+ * @returns a sentence for each thing that does not hold
+ */
+export function violations(farm: FarmState): string[] {
+  const found: string[] = [];
+  for (const job of farm.jobs.values()) checkJob(farm, job, found);
+  for (const node of farm.nodes.values()) checkNode(farm, node, found);
+  checkTotals(farm, found);
+  checkLimits(farm, found);
+  checkQueue(farm, found);
+  checkOpenLists(farm, found);
+  if (farm.dirtyNodes.size === 0 && farm.dirtyClasses.size === 0) checkNothingMissed(farm, found);
+  checkDependencies(farm, found);
+  checkDeadlines(farm, found);
+  return found;
+}
+
+function checkJob(farm: FarmState, job: Job, found: string[]): void {
+  const name = `job ${job.id}`;
+  if (isTerminal(job.state)) found.push(`${name} has ended and is still in memory`);
+  if (job.state !== stateOf(job)) found.push(`${name} is ${job.state}, its tasks say ${stateOf(job)}`);
+  const sum = Object.values(taskCounts(job)).reduce((total, count) => total + count, 0);
+  if (sum !== job.taskCount) found.push(`${name} counts ${sum} tasks of ${job.taskCount}`);
+  if (freshTasks(job) < 0) found.push(`${name} has a negative number of fresh tasks`);
+  const activity = job.activity;
+  if (activity === null) return;
+  const seen = { QUEUED: 0, ASSIGNED: 0, RUNNING: 0 };
+  for (const [index, task] of activity.tasks) {
+    const taskName = `task ${job.id}.${index}`;
+    if (task.job !== job || task.index !== index) found.push(`${taskName} is filed under the wrong name`);
+    if (task.state !== 'QUEUED' && task.state !== 'ASSIGNED' && task.state !== 'RUNNING') {
+      found.push(`${taskName} is ${task.state} and still in memory`);
+      continue;
+    }
+    seen[task.state]++;
+    const live = task.state !== 'QUEUED';
+    if (live !== (task.node !== null)) found.push(`${taskName} is ${task.state} ${live ? 'without' : 'with'} a node`);
+    if (live && !(task.node?.tasks.has(task) ?? false)) found.push(`${taskName} is not among the attempts of its node`);
+    if (live && farm.nodes.get(task.node?.id as FarmNode['id']) !== task.node) found.push(`${taskName} is on a node that is gone`);
+    if (!live && activity.requeued.filter((other) => other === index).length !== 1) found.push(`${taskName} is not queued exactly once`);
+    if (index >= job.cursor && !activity.skipped?.has(index)) found.push(`${taskName} has moved and counts as fresh`);
+  }
+  if (seen.ASSIGNED !== activity.assigned || seen.RUNNING !== activity.running) found.push(`${name} miscounts its live attempts`);
+  if (seen.QUEUED !== activity.requeued.length) found.push(`${name} has ${activity.requeued.length} requeued entries for ${seen.QUEUED}`);
+  for (const index of activity.skipped ?? [])
+    if (index < job.cursor || index >= job.taskCount) found.push(`${name} skips ${index}, which the cursor has passed`);
+}
+
+function checkNode(farm: FarmState, node: FarmNode, found: string[]): void {
+  const name = `node ${node.id}`;
+  const used = { cpuMilli: 0, ramMb: 0, diskMb: 0, slots: 0, gpus: 0, unknownGpus: 0 };
+  const gpuIds: string[] = [];
+  const hold = (demand: Demand, gpus: readonly string[]) => {
+    used.cpuMilli += demand.cpuMilli;
+    used.ramMb += demand.ramMb;
+    used.diskMb += demand.diskMb;
+    used.slots++;
+    gpuIds.push(...gpus);
+    if (demand.gpus > 0 && gpus.length === 0) used.unknownGpus++;
+    else if (demand.gpus !== gpus.length) found.push(`${name} gave ${gpus.length} GPUs to an attempt that needs ${demand.gpus}`);
+  };
+  for (const task of node.tasks) {
+    hold(task.job.shared.queueClass.demand, task.gpus);
+    if (task.node !== node) found.push(`${name} has task ${task.job.id}.${task.index}, which is not on it`);
+    if (farm.jobs.get(task.job.id) !== task.job) found.push(`${name} has an attempt of job ${task.job.id}, which is gone`);
+  }
+  for (const lease of node.stopping.values()) hold(lease.demand, lease.gpus);
+  if (node.presence === 'offline' && used.slots > 0) found.push(`${name} is OFFLINE and has attempts`);
+  if (
+    used.cpuMilli !== node.usedCpuMilli ||
+    used.ramMb !== node.usedRamMb ||
+    used.diskMb !== node.usedDiskMb ||
+    used.slots !== node.usedSlots ||
+    used.unknownGpus !== node.unknownGpus
+  )
+    found.push(`${name} has reserved another sum than its attempts need`);
+  if (new Set(gpuIds).size !== gpuIds.length) found.push(`${name} gave one GPU to two attempts`);
+  for (const gpu of node.gpus) if (gpu.busy !== gpuIds.includes(gpu.id)) found.push(`${name} has the wrong idea of GPU ${gpu.id}`);
+  const { capacity, maxParallel } = node.description;
+  const over = used.cpuMilli > node.cpuMilli || used.ramMb > capacity.ramMb || used.diskMb > capacity.diskMb || used.slots > maxParallel;
+  if (over && !node.shrunk) found.push(`${name} is overcommitted`);
+}
+
+function checkTotals(farm: FarmState, found: string[]): void {
+  const jobs = noCounts();
+  const tasks = noCounts();
+  for (const job of farm.jobs.values()) {
+    jobs[job.state]++;
+    for (const [state, count] of Object.entries(taskCounts(job))) tasks[state as keyof typeof tasks] += count;
+  }
+  if (JSON.stringify(jobs) !== JSON.stringify(farm.jobCounts))
+    found.push(`the farm counts its jobs as ${JSON.stringify(farm.jobCounts)}, they are ${JSON.stringify(jobs)}`);
+  if (JSON.stringify(tasks) !== JSON.stringify(farm.taskCounts))
+    found.push(`the farm counts its tasks as ${JSON.stringify(farm.taskCounts)}, they are ${JSON.stringify(tasks)}`);
+}
+
+function checkLimits(farm: FarmState, found: string[]): void {
+  const used = new Map<string, number>();
+  for (const node of farm.nodes.values()) {
+    const demands = [...node.tasks].map((task) => task.job.shared.queueClass.demand);
+    for (const lease of node.stopping.values()) demands.push(lease.demand);
+    for (const demand of demands) for (const { limit, amount } of demand.limits) used.set(limit.name, (used.get(limit.name) ?? 0) + amount);
+  }
+  for (const limit of farm.limits.values()) {
+    if ((used.get(limit.name) ?? 0) !== limit.used)
+      found.push(`limit ${limit.name} counts ${limit.used} of ${used.get(limit.name) ?? 0} held`);
+    const adopted = [...farm.nodes.values()].some((node) => node.recovered);
+    if (limit.used > limit.capacity && !adopted) found.push(`limit ${limit.name} is exceeded: ${limit.used} of ${limit.capacity}`);
+  }
+}
+
+function checkQueue(farm: FarmState, found: string[]): void {
+  const queued = new Map<Job, number>();
+  for (const queueClass of farm.classes.values()) {
+    if (queueClass.jobs < 0) found.push(`class ${queueClass.key} has a negative number of jobs`);
+    for (const [at, bucket] of queueClass.buckets.entries()) {
+      const next = queueClass.buckets[at + 1];
+      if (next !== undefined && next.priority >= bucket.priority) found.push(`class ${queueClass.key} has its priorities out of order`);
+      const live = liveEntries(bucket, found);
+      for (const job of live) queued.set(job, (queued.get(job) ?? 0) + 1);
+      if (live.length !== bucket.live) found.push(`a bucket counts ${bucket.live} of ${live.length} jobs`);
+    }
+    for (const job of queueClass.parked) queued.set(job, (queued.get(job) ?? 0) + 1);
+  }
+  for (const job of farm.jobs.values()) {
+    const times = queued.get(job) ?? 0;
+    if (times !== (belongsInQueue(job) ? 1 : 0)) found.push(`job ${job.id} is in the queue ${times} times`);
+    if (job.bucket !== null && job.bucket.priority !== job.priority) found.push(`job ${job.id} waits at another priority than its own`);
+    queued.delete(job);
+  }
+  for (const job of queued.keys()) found.push(`job ${job.id} is in the queue and not in the farm`);
+}
+
+function liveEntries(bucket: Bucket, found: string[]): Job[] {
+  const forward = bucket.jobs.slice(bucket.first);
+  const entries = [...forward, ...bucket.returned];
+  for (let at = 1; at < forward.length; at++)
+    if ((forward[at - 1]?.id ?? 0) >= (forward[at]?.id ?? 0)) found.push('a bucket is out of order');
+  for (let at = 1; at < bucket.returned.length; at++)
+    if ((bucket.returned[at - 1]?.id ?? 0) <= (bucket.returned[at]?.id ?? 0)) found.push('the returned jobs of a bucket are out of order');
+  return entries.filter((job): job is Job => job?.bucket === bucket);
+}
+
+/** A class is saturated when its list is empty, so the list must have every node that fits and is not still to be offered. */
+function checkOpenLists(farm: FarmState, found: string[]): void {
+  for (const queueClass of farm.classes.values()) {
+    const listed = new Set(queueClass.open);
+    if (listed.size !== queueClass.open.length) found.push(`class ${queueClass.key} lists a node twice`);
+    for (const node of farm.nodes.values()) {
+      const bits = node.fit[queueClass.ordinal] ?? 0;
+      if (((bits & FIT.listed) !== 0) !== listed.has(node)) found.push(`node ${node.id} and class ${queueClass.key} disagree on its list`);
+      if ((bits & FIT.yes) !== 0 && misfits(node, queueClass).length > 0) found.push(`node ${node.id} remembers a class that does not fit`);
+      const fits = isServing(node) && misfits(node, queueClass).length === 0 && fitsNow(node, queueClass.demand);
+      if (fits && !listed.has(node) && !farm.dirtyNodes.has(node))
+        found.push(`node ${node.id} fits class ${queueClass.key} and is not in its list`);
+      listed.delete(node);
+    }
+    if (listed.size > 0) found.push(`class ${queueClass.key} lists nodes that are gone`);
+  }
+}
+
+/** With nothing marked for the next placement, the head of no class fits anywhere. */
+function checkNothingMissed(farm: FarmState, found: string[]): void {
+  for (const queueClass of farm.classes.values()) {
+    const head = firstJobs(queueClass, 1)[0];
+    if (head === undefined || freshTasks(head) === 0 || !limitsAllow(queueClass.demand)) continue;
+    const node = queueClass.open.find(
+      (open) =>
+        isServing(open) && misfits(open, queueClass).length === 0 && fitsNow(open, queueClass.demand) && !cannotServe(farm, head, open),
+    );
+    if (node !== undefined) found.push(`job ${head.id} waits although node ${node.id} could take it`);
+  }
+}
+
+function checkDependencies(farm: FarmState, found: string[]): void {
+  for (const job of farm.jobs.values()) {
+    for (const id of job.activity?.waitsFor ?? []) {
+      if (!farm.jobs.has(id)) found.push(`job ${job.id} waits for job ${id}, which is gone`);
+      if (!(farm.dependents.get(id)?.has(job.id) ?? false)) found.push(`job ${id} does not know that job ${job.id} waits for it`);
+    }
+    if (job.state !== 'SUBMITTED' && (job.activity?.waitsFor?.size ?? 0) > 0) found.push(`job ${job.id} is queued and waits for others`);
+  }
+  for (const [id, waiting] of farm.dependents)
+    for (const dependent of waiting)
+      if (!(farm.jobs.get(dependent)?.activity?.waitsFor?.has(id) ?? false))
+        found.push(`job ${dependent} is told of job ${id} for nothing`);
+}
+
+/** Whatever waits for time has a deadline that is not too late. */
+function checkDeadlines(farm: FarmState, found: string[]): void {
+  const entries = new Set(farm.deadlines.filter(({ atMs, node }) => atMs === node.checkAtMs).map(({ node }) => node));
+  for (const node of farm.nodes.values()) {
+    if (node.checkAtMs !== Number.POSITIVE_INFINITY && !entries.has(node)) found.push(`node ${node.id} has lost its deadline`);
+    if (node.checkAtMs > nextCheck(farm, node)) found.push(`node ${node.id} would be looked at too late`);
+  }
+}

@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CONFIG, description, policy, TestFarm } from './farm.fixture.ts';
+import { describe as describeNode, fitsNow, hasLabel, limitsAllow, misfits, release, reserve, reserveAdopted } from './leases.ts';
+import { sharePolicy } from './queue.ts';
+import { createFarm, type Demand, FarmNode, type FarmState } from './state.ts';
+
+function nodeWith(more: Parameters<typeof description>[1], carrier: 'link' | 'poll' = 'link'): FarmNode {
+  const node = new FarmNode(description('ash', more), carrier, 0);
+  describeNode(node, node.description);
+  return node;
+}
+
+function demandOf(farm: FarmState, needs: Parameters<typeof policy>[0]): Demand {
+  return sharePolicy(farm, policy(needs)).shared.queueClass.demand;
+}
+
+const GPUS = [
+  { id: 'small', model: 'g', ramMb: 4_000 },
+  { id: 'large', model: 'g', ramMb: 24_000 },
+];
+
+describe('a node', () => {
+  test('names everything that keeps a class off it', () => {
+    const farm = createFarm(CONFIG);
+    const needs = { cpu: 8, ramMb: 9_000, diskMb: 99_000, gpus: 1, labels: ['fast'], zone: 'attic' };
+    const { queueClass } = sharePolicy(farm, policy(needs, { image: null })).shared;
+    expect(misfits(nodeWith({}), queueClass)).toEqual(['executor', 'zone', 'labels', 'cpu', 'ramMb', 'diskMb', 'gpus']);
+    const fitting = {
+      cpu: 8,
+      ramMb: 9_000,
+      diskMb: 99_000,
+      gpus: GPUS,
+      labels: { fast: 'yes' },
+      zone: 'attic',
+      executors: ['host' as const],
+    };
+    expect(misfits(nodeWith(fitting), queueClass)).toEqual([]);
+  });
+
+  test('that polls and names no executor is believed to have what it is given; one on a link is not', () => {
+    const { queueClass } = sharePolicy(createFarm(CONFIG), policy()).shared;
+    expect(misfits(nodeWith({ executors: [] }, 'poll'), queueClass)).toEqual([]);
+    expect(misfits(nodeWith({ executors: [] }), queueClass)).toEqual(['executor']);
+  });
+
+  test('carries a label by name, or by name and value', () => {
+    expect(hasLabel({ gpu: 'a100' }, 'gpu')).toBe(true);
+    expect(hasLabel({ gpu: 'a100' }, 'gpu=a100')).toBe(true);
+    expect(hasLabel({ gpu: 'a100' }, 'gpu=h100')).toBe(false);
+    expect(hasLabel({}, 'toString')).toBe(false);
+  });
+
+  test('gives the smallest GPU that suffices, and each only once', () => {
+    const farm = createFarm(CONFIG);
+    const node = nodeWith({ gpus: GPUS });
+    expect(reserve(node, demandOf(farm, { gpus: 1 }))).toEqual(['small']);
+    expect(fitsNow(node, demandOf(farm, { gpus: 1, gpuRamMb: 30_000 }))).toBe(false);
+    expect(reserve(node, demandOf(farm, { gpus: 1, gpuRamMb: 8_000 }))).toEqual(['large']);
+    expect(fitsNow(node, demandOf(farm, { gpus: 1 }))).toBe(false);
+  });
+
+  test('gives no GPU away while it has an attempt from before a restart of which nobody knows the GPUs', () => {
+    const farm = createFarm(CONFIG);
+    const node = nodeWith({ gpus: GPUS });
+    const demand = demandOf(farm, { gpus: 1 });
+    reserveAdopted(node, demand);
+    expect(fitsNow(node, demand)).toBe(false);
+    release(farm, node, demand, []);
+    expect(fitsNow(node, demand)).toBe(true);
+  });
+
+  test('refuses to hold more than it has', () => {
+    const farm = createFarm(CONFIG);
+    expect(() => reserve(nodeWith({ cpu: 1 }), demandOf(farm, { cpu: 1.001 }))).toThrow('no room');
+  });
+
+  test('takes nothing new while its description says less than it holds', () => {
+    const world = new TestFarm();
+    world.join('ash', { cpu: 2 });
+    world.submit(1, { taskCount: 3 });
+    world.turn({ type: 'node-described', node: description('ash', { cpu: 1 }) });
+    world.end('1.0.1');
+    expect(world.assigned()).toEqual([]);
+    world.end('1.1.1');
+    expect(world.assigned()).toEqual(['1.2.1@ash']);
+  });
+});
+
+describe('reservations', () => {
+  test('never exceed the node or the farm limits, and what was reserved is free again after its release', () => {
+    const needs = fc.record({
+      cpu: fc.double({ min: 0.01, max: 3, noNaN: true }),
+      ramMb: fc.integer({ min: 1, max: 2_000 }),
+      diskMb: fc.nat(5_000),
+      gpus: fc.nat(2),
+      gpuRamMb: fc.constantFrom(0, 8_000),
+      limits: fc.constantFrom({}, { licence: 1 }, { licence: 2 }),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.record({ needs, back: fc.nat(5) }), { maxLength: 60 }), (actions) => {
+        const farm = createFarm(CONFIG);
+        const node = nodeWith({ gpus: GPUS, maxParallel: 5 });
+        const live: { demand: Demand; gpus: readonly string[] }[] = [];
+        for (const action of actions) {
+          const demand = demandOf(farm, action.needs);
+          if (fitsNow(node, demand) && limitsAllow(demand)) live.push({ demand, gpus: reserve(node, demand) });
+          else expect(() => reserve(node, demand)).toThrow();
+          for (const { demand: held, gpus } of live.splice(action.back)) release(farm, node, held, gpus);
+          const gpuIds = live.flatMap(({ gpus }) => gpus);
+          expect(new Set(gpuIds).size).toBe(gpuIds.length);
+          expect(node.usedCpuMilli).toBe(live.reduce((sum, { demand: held }) => sum + held.cpuMilli, 0));
+          expect(node.usedCpuMilli).toBeLessThanOrEqual(4_000);
+          expect(node.usedRamMb).toBeLessThanOrEqual(4_000);
+          expect(node.usedDiskMb).toBeLessThanOrEqual(10_000);
+          expect(farm.limits.get('licence')?.used).toBeLessThanOrEqual(2);
+        }
+        for (const { demand, gpus } of live) release(farm, node, demand, gpus);
+        expect([node.usedCpuMilli, node.usedRamMb, node.usedDiskMb, node.usedSlots]).toEqual([0, 0, 0, 0]);
+        expect(node.gpus.some(({ busy }) => busy)).toBe(false);
+      }),
+    );
+  });
+});

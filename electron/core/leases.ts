@@ -1,0 +1,175 @@
+import type { Gpu, NodeDescription } from '../../shared/node.ts';
+import type { Demand, FarmNode, FarmState, GpuSlot, QueueClass } from './state.ts';
+import { FIT, NONE } from './state.ts';
+
+/** What nodes have, what attempts reserve of it, and what fits. Reserved at assignment, released once. */
+
+/** @returns true when new work may be placed on the node as far as the node itself goes; its free resources are another matter */
+export function isServing(node: FarmNode): boolean {
+  return (
+    node.presence === 'online' &&
+    node.unhealthyUntilMs === 0 &&
+    node.adminAvailability === 'available' &&
+    node.ownerAvailability === 'available'
+  );
+}
+
+/** @returns true when the node is there and willing and could run the class if it were empty; it may be busy or cooling down */
+export function couldServe(node: FarmNode, queueClass: QueueClass): boolean {
+  return (
+    node.presence !== 'offline' &&
+    node.adminAvailability === 'available' &&
+    node.ownerAvailability === 'available' &&
+    fitsEmpty(node, queueClass)
+  );
+}
+
+/** True without `misfits`; remembered per node and class. */
+export function fitsEmpty(node: FarmNode, queueClass: QueueClass): boolean {
+  const known = fitBits(node, queueClass);
+  if ((known & (FIT.yes | FIT.no)) !== 0) return (known & FIT.yes) !== 0;
+  const fits = misfits(node, queueClass).length === 0;
+  node.fit[queueClass.ordinal] = known | (fits ? FIT.yes : FIT.no);
+  return fits;
+}
+
+/** @returns the node's bits for the class, with room for them */
+export function fitBits(node: FarmNode, queueClass: QueueClass): number {
+  if (queueClass.ordinal >= node.fit.length) {
+    const larger = new Uint8Array(Math.max(queueClass.ordinal + 1, node.fit.length * 2));
+    larger.set(node.fit);
+    node.fit = larger;
+  }
+  return node.fit[queueClass.ordinal] ?? 0;
+}
+
+export type Constraint = 'cpu' | 'ramMb' | 'diskMb' | 'gpus' | 'gpuRamMb' | 'labels' | 'zone' | 'executor';
+
+/** @returns all about the node that keeps the class off it even when the node is empty */
+export function misfits(node: FarmNode, queueClass: QueueClass): Constraint[] {
+  const { demand, policy } = queueClass;
+  const { capacity, labels, zone } = node.description;
+  const found: Constraint[] = [];
+  if (!hasExecutor(node, queueClass.executor)) found.push('executor');
+  if (policy.requirements.zone !== undefined && policy.requirements.zone !== zone) found.push('zone');
+  if (!policy.requirements.labels.every((label) => hasLabel(labels, label))) found.push('labels');
+  if (demand.cpuMilli > node.cpuMilli) found.push('cpu');
+  if (demand.ramMb > capacity.ramMb) found.push('ramMb');
+  if (demand.diskMb > capacity.diskMb) found.push('diskMb');
+  if (demand.gpus > node.gpus.length) found.push('gpus');
+  else if (demand.gpus > node.gpus.filter((gpu) => gpu.ramMb >= demand.gpuRamMb).length) found.push('gpuRamMb');
+  return found;
+}
+
+/** A worker that polls and names no executor says nothing about them; it is believed to have what it is given. */
+export function hasExecutor(node: FarmNode, executor: QueueClass['executor']): boolean {
+  const executors = node.description.executors;
+  return executors.includes(executor) || executors.includes('null') || (executors.length === 0 && node.carrier === 'poll');
+}
+
+/** @param label `name`, which any value satisfies, or `name=value` */
+export function hasLabel(labels: NodeDescription['labels'], label: string): boolean {
+  const equals = label.indexOf('=');
+  if (equals < 0) return Object.hasOwn(labels, label);
+  const name = label.slice(0, equals);
+  return Object.hasOwn(labels, name) && labels[name] === label.slice(equals + 1);
+}
+
+/** Attempts the node may have at once now. */
+export function slotsOf(node: FarmNode): number {
+  return node.probation ? 1 : node.description.maxParallel;
+}
+
+/** @returns true when what is free on the node suffices; farm-wide limits are another matter */
+export function fitsNow(node: FarmNode, demand: Demand): boolean {
+  const capacity = node.description.capacity;
+  return (
+    node.usedSlots < slotsOf(node) &&
+    demand.cpuMilli <= node.cpuMilli - node.usedCpuMilli &&
+    demand.ramMb <= capacity.ramMb - node.usedRamMb &&
+    demand.diskMb <= Math.max(0, capacity.diskMb - node.usedDiskMb) &&
+    (demand.gpus === 0 || demand.gpus <= freeGpus(node, demand).length)
+  );
+}
+
+/** @returns true when every farm-wide counter the demand holds has enough left */
+export function limitsAllow(demand: Demand): boolean {
+  for (const { limit, amount } of demand.limits) if (limit.used + amount > limit.capacity) return false;
+  return true;
+}
+
+/**
+ * Takes what one attempt needs.
+ * @returns the ids of its GPUs: the smallest that suffice
+ * @throws Error when it does not fit; whoever calls has looked
+ */
+export function reserve(node: FarmNode, demand: Demand): readonly string[] {
+  if (!fitsNow(node, demand) || !limitsAllow(demand)) throw new Error(`${node.id} has no room for what is placed on it`);
+  take(node, demand);
+  if (demand.gpus === 0) return NONE;
+  const gpus = freeGpus(node, demand)
+    .sort((gpu, other) => gpu.ramMb - other.ramMb)
+    .slice(0, demand.gpus);
+  for (const gpu of gpus) gpu.busy = true;
+  return gpus.map((gpu) => gpu.id);
+}
+
+/**
+ * Takes what an attempt already has, after a restart. Which GPUs those are nobody wrote down, so until such an attempt
+ * ends no other GPU work goes to its node.
+ */
+export function reserveAdopted(node: FarmNode, demand: Demand): void {
+  take(node, demand);
+  if (demand.gpus > 0) node.unknownGpus++;
+  noteShrunk(node);
+}
+
+/** Gives back what `reserve` or `reserveAdopted` took, and marks whoever may use it. */
+export function release(farm: FarmState, node: FarmNode, demand: Demand, gpus: readonly string[]): void {
+  node.usedCpuMilli -= demand.cpuMilli;
+  node.usedRamMb -= demand.ramMb;
+  node.usedDiskMb -= demand.diskMb;
+  node.usedSlots--;
+  if (demand.gpus > 0) {
+    if (gpus.length === 0) node.unknownGpus--;
+    for (const gpu of node.gpus) if (gpus.includes(gpu.id)) gpu.busy = false;
+  }
+  for (const { limit, amount } of demand.limits) {
+    limit.used -= amount;
+    for (const queueClass of limit.classes) farm.dirtyClasses.add(queueClass);
+  }
+  if (node.shrunk) noteShrunk(node);
+  farm.dirtyNodes.add(node);
+}
+
+/** The node says anew what it is; what is reserved stays reserved. */
+export function describe(node: FarmNode, description: NodeDescription): void {
+  node.description = description;
+  node.ownerAvailability = description.availability;
+  node.cpuMilli = Math.floor(description.capacity.cpu * 1000 + 1e-6);
+  const busy = new Set(node.gpus.filter((gpu) => gpu.busy).map((gpu) => gpu.id));
+  node.gpus = description.capacity.gpus.map((gpu: Gpu): GpuSlot => ({ id: gpu.id, ramMb: gpu.ramMb, busy: busy.has(gpu.id) }));
+  for (let ordinal = 0; ordinal < node.fit.length; ordinal++) node.fit[ordinal] = (node.fit[ordinal] ?? 0) & FIT.listed;
+  noteShrunk(node);
+}
+
+function take(node: FarmNode, demand: Demand): void {
+  node.usedCpuMilli += demand.cpuMilli;
+  node.usedRamMb += demand.ramMb;
+  node.usedDiskMb += demand.diskMb;
+  node.usedSlots++;
+  for (const { limit, amount } of demand.limits) limit.used += amount;
+}
+
+function freeGpus(node: FarmNode, demand: Demand): GpuSlot[] {
+  return node.unknownGpus > 0 ? [] : node.gpus.filter((gpu) => !gpu.busy && gpu.ramMb >= demand.gpuRamMb);
+}
+
+function noteShrunk(node: FarmNode): void {
+  const { capacity, maxParallel } = node.description;
+  node.shrunk =
+    node.usedCpuMilli > node.cpuMilli ||
+    node.usedRamMb > capacity.ramMb ||
+    node.usedDiskMb > capacity.diskMb ||
+    node.usedSlots > maxParallel;
+}

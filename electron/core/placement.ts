@@ -1,0 +1,287 @@
+import { LIMITS } from '../../shared/limits.ts';
+import { scheduleCheck } from './deadlines.ts';
+import { couldServe, fitBits, fitsEmpty, fitsNow, isServing, limitsAllow, reserve, slotsOf } from './leases.ts';
+import { firstJobs, goesBefore, hasWaiting, headOf, park, unpark } from './queue.ts';
+import { freshTasks, rowOfTask } from './rows.ts';
+import { activityOf, type FarmNode, type FarmState, FIT, type Job, NONE, nodeChanged, type QueueClass, Task } from './state.ts';
+import { moveTask, settleJob } from './tasks.ts';
+
+/** Jobs looked at behind the head of a class when a free node is none for the head. */
+const LOOK_AHEAD = 8;
+/** Tasks of one job looked at when a free node is none for the first. */
+const TASKS_LOOKED_AT = 4;
+
+/**
+ * Places what can be placed. Only classes and nodes that were marked since the last time are looked at: a class, when
+ * it got work or a limit came free; a node, when it came, changed or got something back.
+ */
+export function placeAll(farm: FarmState): void {
+  for (const node of farm.dirtyNodes) offerNode(farm, node);
+  farm.dirtyNodes.clear();
+  if (farm.dirtyClasses.size === 0) return;
+  const classes = [...farm.dirtyClasses];
+  for (let at = nextClass(classes); at !== undefined; at = nextClass(classes)) {
+    const queueClass = classes[at] as QueueClass;
+    if (placeFrom(farm, queueClass)) continue;
+    classes[at] = classes.at(-1) as QueueClass;
+    classes.pop();
+  }
+  // Placing marks classes too, but gives nobody anything.
+  farm.dirtyClasses.clear();
+}
+
+/** Shows a new class to the nodes. */
+export function meetNodes(farm: FarmState, queueClass: QueueClass): void {
+  for (const node of farm.nodes.values()) listWhenOpen(node, queueClass);
+}
+
+/** A node came, left or changed what it is: jobs that nobody could serve get another chance. */
+export function noteNodeChanged(farm: FarmState, node: FarmNode): void {
+  farm.dirtyNodes.add(node);
+  for (const queueClass of farm.classes.values()) unpark(farm, queueClass);
+}
+
+/** Takes a removed node out of all lists. */
+export function forgetNode(farm: FarmState, node: FarmNode): void {
+  farm.dirtyNodes.delete(node);
+  for (const queueClass of farm.classes.values()) {
+    if ((fitBits(node, queueClass) & FIT.listed) === 0) continue;
+    unlist(node, queueClass, queueClass.open.indexOf(node));
+  }
+}
+
+/** What `score` looks at; every value from 0 (bad) to 1 (good). */
+export interface Suitability {
+  /** The scarcer of CPU and memory, as a share of the node, that stays free after the placement. */
+  readonly freeShare: number;
+  /** 1 less the measured CPU load. */
+  readonly idleCpu: number;
+  /** Share of the node's slots that stays free after the placement. */
+  readonly freeSlots: number;
+  readonly inputCached: number;
+  readonly imageThere: number;
+  /** 1 when the job's newest attempt went to the same zone. */
+  readonly sameZone: number;
+  /** Past speed on this job against the job's mean: 0.5 as the mean or unknown, 1 twice as fast or more. */
+  readonly speed: number;
+}
+
+/**
+ * How good a node is for a task: a weighted mean of `Suitability`, from 0 to 1. Moving an input or pulling an image
+ * takes longer than an unbalanced load costs, so these two weigh as much as the load together.
+ */
+export function score(suitability: Suitability): number {
+  return (
+    0.2 * suitability.freeShare +
+    0.15 * suitability.idleCpu +
+    0.1 * suitability.freeSlots +
+    0.25 * suitability.inputCached +
+    0.15 * suitability.imageThere +
+    0.05 * suitability.sameZone +
+    0.1 * suitability.speed
+  );
+}
+
+/** @returns true when a node other than those the task avoids could serve it, now or once it is free */
+export function anotherCouldServe(farm: FarmState, job: Job, avoid: readonly string[]): boolean {
+  for (const node of farm.nodes.values())
+    if (!avoid.includes(node.id) && couldServe(node, job.shared.queueClass) && !cannotServe(farm, job, node)) return true;
+  return false;
+}
+
+/** @returns true when the node said not long ago that it cannot serve this job, and has not changed since */
+export function cannotServe(farm: FarmState, job: Job, node: FarmNode): boolean {
+  const refusal = job.activity?.cannotServe?.get(node.id);
+  return refusal !== undefined && refusal.epoch === node.epoch && refusal.untilMs > farm.now.elapsedMs;
+}
+
+function offerNode(farm: FarmState, node: FarmNode): void {
+  if (!isServing(node)) return;
+  for (const queueClass of farm.classes.values())
+    if (listWhenOpen(node, queueClass) && hasWaiting(queueClass)) farm.dirtyClasses.add(queueClass);
+}
+
+/** @returns true when the class fits the node now, or is listed as if it did */
+function listWhenOpen(node: FarmNode, queueClass: QueueClass): boolean {
+  const bits = fitBits(node, queueClass);
+  if ((bits & FIT.listed) !== 0) return true;
+  if (!isServing(node) || !fitsEmpty(node, queueClass) || !fitsNow(node, queueClass.demand)) return false;
+  node.fit[queueClass.ordinal] = fitBits(node, queueClass) | FIT.listed;
+  queueClass.open.push(node);
+  return true;
+}
+
+function unlist(node: FarmNode, queueClass: QueueClass, at: number): void {
+  node.fit[queueClass.ordinal] = fitBits(node, queueClass) & ~FIT.listed;
+  const last = queueClass.open.pop();
+  if (last !== undefined && last !== node) queueClass.open[at] = last;
+}
+
+/** Drops full nodes from the end of the list, so that a class which fits nowhere any more shows it at once. */
+function dropFull(queueClass: QueueClass): void {
+  for (let last = queueClass.open.at(-1); last !== undefined && !isOpen(last, queueClass); last = queueClass.open.at(-1))
+    unlist(last, queueClass, queueClass.open.length - 1);
+}
+
+/** @returns where the class with the best head stands, after dropping those with nothing to place or nowhere to place it */
+function nextClass(classes: QueueClass[]): number | undefined {
+  let best: number | undefined;
+  let bestHead: Job | undefined;
+  for (let at = classes.length - 1; at >= 0; at--) {
+    const queueClass = classes[at] as QueueClass;
+    dropFull(queueClass);
+    const head = queueClass.open.length === 0 ? undefined : headOf(queueClass);
+    if (head === undefined) {
+      const last = classes.pop() as QueueClass;
+      if (at < classes.length) classes[at] = last;
+      if (best === classes.length) best = at;
+    } else if (bestHead === undefined || goesBefore(head, bestHead)) {
+      best = at;
+      bestHead = head;
+    }
+  }
+  return best;
+}
+
+/** @returns false when nothing of the class can be placed now */
+function placeFrom(farm: FarmState, queueClass: QueueClass): boolean {
+  if (!limitsAllow(queueClass.demand)) return false;
+  for (;;) {
+    const head = headOf(queueClass);
+    if (head === undefined) return false;
+    const placed = placeJob(farm, head);
+    if (placed === 'yes') return true;
+    if (placed === 'no') break;
+  }
+  if (queueClass.open.length === 0) return false;
+  const behind = firstJobs(queueClass, LOOK_AHEAD + 1).slice(1);
+  return behind.some((job) => placeJob(farm, job) === 'yes');
+}
+
+function placeJob(farm: FarmState, job: Job): 'yes' | 'no' | 'parked' {
+  const requeued = job.activity?.requeued ?? NONE;
+  for (let back = 1; back <= Math.min(TASKS_LOOKED_AT, requeued.length); back++) {
+    const task = job.activity?.tasks.get(requeued[requeued.length - back] as number);
+    if (task === undefined) throw new Error(`job ${job.id} has a task in its queue that it does not know`);
+    const node = bestNode(farm, job, task.avoid) ?? returnTo(farm, job, task);
+    if (node === undefined) continue;
+    job.activity?.requeued.splice(requeued.length - back, 1);
+    assign(farm, task, node);
+    return 'yes';
+  }
+  if (freshTasks(job) > 0) {
+    const node = bestNode(farm, job, NONE);
+    if (node !== undefined) {
+      assign(farm, takeFresh(job), node);
+      return 'yes';
+    }
+  }
+  const refused = job.activity?.cannotServe?.size ?? 0;
+  if (refused === 0 || anotherCouldServe(farm, job, NONE)) return 'no';
+  park(job);
+  return 'parked';
+}
+
+/** A task that has failed on every node that could serve it may go back to one of them. */
+function returnTo(farm: FarmState, job: Job, task: Task): FarmNode | undefined {
+  if (task.avoid.length === 0 || anotherCouldServe(farm, job, task.avoid)) return undefined;
+  return bestNode(farm, job, NONE);
+}
+
+/** @returns the best of a bounded number of nodes that fit: the next ones in the class's list, and holders of the input */
+function bestNode(farm: FarmState, job: Job, avoid: readonly string[]): FarmNode | undefined {
+  const queueClass = job.shared.queueClass;
+  const open = queueClass.open;
+  let best: FarmNode | undefined;
+  let bestScore = -1;
+  const consider = (node: FarmNode) => {
+    if (avoid.includes(node.id) || cannotServe(farm, job, node)) return false;
+    const nodeScore = open.length === 1 ? 0 : score(suitability(job, node));
+    if (nodeScore > bestScore) {
+      best = node;
+      bestScore = nodeScore;
+    }
+    return true;
+  };
+  let seen = 0;
+  let at = queueClass.cursor;
+  for (let left = open.length; left > 0 && seen < LIMITS.placementCandidates; left--) {
+    if (at >= open.length) at = 0;
+    const node = open[at] as FarmNode;
+    if (!isOpen(node, queueClass)) {
+      unlist(node, queueClass, at);
+      continue;
+    }
+    at++;
+    if (consider(node)) seen++;
+  }
+  queueClass.cursor = at;
+  if (job.input === null || open.length <= LIMITS.placementCandidates) return best;
+  let holders = 0;
+  for (const node of farm.holders.get(job.input) ?? NONE) {
+    if (holders++ >= LIMITS.placementCandidates) break;
+    if (isOpen(node, queueClass)) consider(node);
+  }
+  return best;
+}
+
+function isOpen(node: FarmNode, queueClass: QueueClass): boolean {
+  return isServing(node) && fitsEmpty(node, queueClass) && fitsNow(node, queueClass.demand);
+}
+
+function suitability(job: Job, node: FarmNode): Suitability {
+  const demand = job.shared.queueClass.demand;
+  const ramMb = node.description.capacity.ramMb;
+  const slots = slotsOf(node);
+  const image = job.shared.policy.image;
+  const freeCpu = (node.cpuMilli - node.usedCpuMilli - demand.cpuMilli) / node.cpuMilli;
+  const freeRam = (ramMb - node.usedRamMb - demand.ramMb) / ramMb;
+  return {
+    freeShare: Math.min(freeCpu, freeRam),
+    idleCpu: 1 - (node.metrics?.cpuPercent ?? 0) / 100,
+    freeSlots: (slots - node.usedSlots - 1) / slots,
+    inputCached: job.input === null || node.cached.has(job.input) ? 1 : 0,
+    imageThere: image === null || node.images.has(image) ? 1 : 0,
+    sameZone: job.activity === null || job.activity.zone === node.description.zone ? 1 : 0,
+    speed: speedOf(job, node),
+  };
+}
+
+function speedOf(job: Job, node: FarmNode): number {
+  const speeds = job.activity?.speeds;
+  const own = speeds?.get(node.id);
+  if (speeds === null || speeds === undefined || own === undefined) return 0.5;
+  return Math.min(1, (0.5 * (job.activity?.meanRunMs ?? own)) / own);
+}
+
+function takeFresh(job: Job): Task {
+  const activity = activityOf(job);
+  while (activity.skipped?.delete(job.cursor)) job.cursor++;
+  const task = new Task(job, job.cursor);
+  job.cursor++;
+  activity.tasks.set(task.index, task);
+  // Behind the cursor nothing is skipped; a set that has done its work goes.
+  if (activity.skipped?.size === 0) activity.skipped = null;
+  return task;
+}
+
+function assign(farm: FarmState, task: Task, node: FarmNode): void {
+  const job = task.job;
+  const queueClass = job.shared.queueClass;
+  task.gpus = reserve(node, queueClass.demand);
+  task.node = node;
+  task.attempt++;
+  task.assignedAt = farm.now.wallMs;
+  task.startedAt = null;
+  task.sinceMs = farm.now.elapsedMs;
+  moveTask(farm, task, 'ASSIGNED');
+  node.tasks.add(task);
+  activityOf(job).zone = node.description.zone;
+  scheduleCheck(farm, node, farm.now.elapsedMs + farm.config.assignTimeoutMs);
+  farm.effects.push(
+    { type: 'save-task', row: rowOfTask(task) },
+    { type: 'assign', node: node.id, job: job.id, index: task.index, number: task.attempt, gpus: task.gpus },
+  );
+  nodeChanged(farm, node);
+  settleJob(farm, job);
+}

@@ -1,0 +1,105 @@
+import type { JobId } from '../../shared/ids.ts';
+import type { JobRow, TaskCounts, TaskRow } from '../../shared/job.ts';
+import { isTerminal } from '../../shared/job.ts';
+import type { NodeRow } from '../../shared/node.ts';
+import type { FarmNode, Job, Task } from './state.ts';
+import { NONE } from './state.ts';
+
+/** @returns the number of tasks that never left QUEUED (or SUBMITTED) */
+export function freshTasks(job: Job): number {
+  return job.taskCount - job.cursor - (job.activity?.skipped?.size ?? 0);
+}
+
+export function isFresh(job: Job, index: number): boolean {
+  return index >= job.cursor && index < job.taskCount && !(job.activity?.skipped?.has(index) ?? false);
+}
+
+/** @returns the number of tasks that wait to be placed */
+export function waitingTasks(job: Job): number {
+  return freshTasks(job) + (job.activity?.requeued.length ?? 0);
+}
+
+export function taskCounts(job: Job): TaskCounts {
+  const waiting = isTerminal(job.state) ? 0 : waitingTasks(job);
+  const activity = job.activity;
+  return {
+    SUBMITTED: job.state === 'SUBMITTED' ? waiting : 0,
+    QUEUED: job.state === 'SUBMITTED' ? 0 : waiting,
+    ASSIGNED: activity?.assigned ?? 0,
+    RUNNING: activity?.running ?? 0,
+    COMPLETED: activity?.completed ?? 0,
+    FAILED: activity?.failed ?? 0,
+    TIMED_OUT: activity?.timedOut ?? 0,
+    CANCELLED: activity?.cancelled ?? 0,
+  };
+}
+
+/** @param restState the state of the tasks that have no row; only at the job's end is it another than the job's own waiting state */
+export function rowOfJob(job: Job, finishedAt: number | null, restState?: 'CANCELLED' | 'FAILED'): JobRow {
+  const activity = job.activity;
+  return {
+    id: job.id,
+    state: job.state,
+    priority: job.priority,
+    held: job.held,
+    taskCount: job.taskCount,
+    restState: restState ?? (job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED'),
+    counts: taskCounts(job),
+    retries: activity?.retries ?? 0,
+    submittedAt: job.submittedAt,
+    queuedAt: job.queuedAt,
+    startedAt: activity?.startedAt ?? null,
+    finishedAt,
+    reason: activity?.reason ?? null,
+  };
+}
+
+/** @returns the row of a task that has not ended */
+export function rowOfTask(task: Task): TaskRow {
+  return {
+    job: task.job.id,
+    index: task.index,
+    state: task.state,
+    attempt: task.attempt,
+    retriesUsed: task.retriesUsed,
+    requeues: task.requeues,
+    node: task.node === null ? null : task.node.id,
+    avoid: task.avoid,
+    assignedAt: task.assignedAt,
+    startedAt: task.startedAt,
+    finishedAt: null,
+    exitCode: null,
+    reason: null,
+    message: null,
+  };
+}
+
+/** @returns the row of a task that was cancelled before it was ever placed */
+export function rowOfUntouched(job: JobId, index: number, finishedAt: number, message: string): TaskRow {
+  return {
+    job,
+    index,
+    state: 'CANCELLED',
+    attempt: 0,
+    retriesUsed: 0,
+    requeues: 0,
+    node: null,
+    avoid: NONE,
+    assignedAt: null,
+    startedAt: null,
+    finishedAt,
+    exitCode: null,
+    reason: 'cancelled',
+    message,
+  };
+}
+
+export function rowOfNode(node: FarmNode): NodeRow {
+  return {
+    description: node.description,
+    adminAvailability: node.adminAvailability,
+    carrier: node.carrier,
+    registeredAt: node.registeredAt,
+    lastSeenAt: node.lastSeenAt,
+  };
+}

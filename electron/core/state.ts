@@ -1,0 +1,361 @@
+import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
+import type { JobState, TaskState } from '../../shared/job.ts';
+import type { Availability, Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
+import type { Phase } from '../../shared/protocol.ts';
+import type { CoordinatorEffect } from './effects.ts';
+import type { JobPolicy, Now } from './events.ts';
+
+/**
+ * The whole farm in memory. Only the files of this folder write to it; everybody else reads through `queries.ts`.
+ *
+ * Tasks are implicit until they leave QUEUED: a job is a cursor over its indices, and a `Task` object exists only
+ * from a task's first assignment to its end. What a job needs beyond that lives in `Activity`, made when it is needed.
+ */
+export interface FarmConfig {
+  /** How often workers report; only told to them. */
+  readonly heartbeatMs: number;
+  /** Silence after which a node counts as OFFLINE. */
+  readonly offlineAfterMs: number;
+  /** How long a node whose connection closed keeps its attempts. */
+  readonly connectionGraceMs: number;
+  /** How long an attempt may be prepared without any sign of progress. */
+  readonly assignTimeoutMs: number;
+  /** How long past its timeout an attempt may run before the coordinator ends it by itself. */
+  readonly timeoutSlackMs: number;
+  /** How long a node stays UNHEALTHY the first time; doubles up to `cooldownMaxMs`. */
+  readonly cooldownMs: number;
+  readonly cooldownMaxMs: number;
+  /** How often the daemon says `time-passed` even when no deadline is due. */
+  readonly sweepMs: number;
+  /** Farm-wide counters by name: how much of each can be held at once. A limit that is not named here has none. */
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** What one attempt reserves; whole numbers, so that sums never drift. */
+export interface Demand {
+  /** Thousandths of a CPU core, rounded up. */
+  readonly cpuMilli: number;
+  readonly ramMb: number;
+  readonly diskMb: number;
+  readonly gpus: number;
+  readonly gpuRamMb: number;
+  readonly limits: readonly { readonly limit: Limit; readonly amount: number }[];
+}
+
+/** A farm-wide counter. */
+export interface Limit {
+  readonly name: string;
+  readonly capacity: number;
+  used: number;
+  /** Queue classes that hold it. */
+  readonly classes: Set<QueueClass>;
+}
+
+/** The waiting jobs of one class and one priority, in the order of their ids. Entries may be stale; see `queue.ts`. */
+export interface Bucket {
+  readonly priority: number;
+  readonly queueClass: QueueClass;
+  /** Jobs in ascending order of id; those before `first` are gone. */
+  jobs: (Job | null)[];
+  first: number;
+  /** Jobs that came back after younger ones had entered, in descending order of id. */
+  returned: Job[];
+  /** Jobs whose entry is here and valid. */
+  live: number;
+}
+
+/** Jobs that need the same of a node. */
+export interface QueueClass {
+  readonly key: string;
+  /** Its place in each node's `fit`; used again once the class is gone. */
+  readonly ordinal: number;
+  readonly policy: JobPolicy;
+  readonly demand: Demand;
+  readonly executor: 'docker' | 'host';
+  /** Descending by priority. */
+  readonly buckets: Bucket[];
+  /** Every node that fits now is in here; others may be, until somebody looks. Empty: the class is saturated. */
+  readonly open: FarmNode[];
+  /** Where the next look into `open` begins, so that load spreads. */
+  cursor: number;
+  /** Jobs that no node which is there can serve (see `Activity.cannotServe`). */
+  readonly parked: Set<Job>;
+  /** Living jobs. */
+  jobs: number;
+}
+
+/** A policy shared by all jobs whose policies say the same. */
+export interface SharedPolicy {
+  readonly key: string;
+  readonly policy: JobPolicy;
+  readonly queueClass: QueueClass;
+  jobs: number;
+}
+
+/** A job that has not ended. Kept small: a farm can hold a million of them. */
+export class Job {
+  readonly id: JobId;
+  readonly shared: SharedPolicy;
+  readonly taskCount: number;
+  readonly submittedAt: number;
+  queuedAt: number | null;
+  state: JobState;
+  priority: number;
+  held: boolean;
+  input: BlobId | null;
+  inputReady: boolean;
+  /** Tasks from here on never left QUEUED, but for those in `Activity.skipped`. */
+  cursor: number;
+  /** The bucket that has its valid entry. */
+  bucket: Bucket | null;
+  activity: Activity | null;
+
+  constructor(id: JobId, shared: SharedPolicy, taskCount: number, submittedAt: number) {
+    this.id = id;
+    this.shared = shared;
+    this.taskCount = taskCount;
+    this.submittedAt = submittedAt;
+    this.queuedAt = null;
+    this.state = 'SUBMITTED';
+    this.priority = 0;
+    this.held = false;
+    this.input = null;
+    this.inputReady = true;
+    this.cursor = 0;
+    this.bucket = null;
+    this.activity = null;
+  }
+}
+
+/** A node's word that it cannot serve a job. */
+export interface Refusal {
+  readonly reason: 'image-unavailable' | 'executor-unavailable';
+  /** The node's `epoch` then; it lapses when the node begins anew or changes. */
+  readonly epoch: number;
+  /** Steady clock; it lapses then, because a registry may be back. */
+  readonly untilMs: number;
+}
+
+/** What a job needs once something of it has moved, or while it waits for other jobs. */
+export class Activity {
+  /** Tasks that are ASSIGNED or RUNNING, and those that are QUEUED again. */
+  readonly tasks = new Map<number, Task>();
+  /** Indices of `tasks` that are QUEUED again; taken from the end. */
+  readonly requeued: number[] = [];
+  /** Ended tasks at or after the cursor. */
+  skipped: Set<number> | null = null;
+  assigned = 0;
+  running = 0;
+  completed = 0;
+  failed = 0;
+  timedOut = 0;
+  cancelled = 0;
+  retries = 0;
+  startedAt: number | null = null;
+  reason: string | null = null;
+  /** Nodes that said they cannot serve this job. */
+  cannotServe: Map<NodeId, Refusal> | null = null;
+  /** Nodes its tasks failed on since one last completed. */
+  failedOn: Set<NodeId> | null = null;
+  /** Mean run of its completed tasks by node, ms; only of jobs with several tasks. */
+  speeds: Map<NodeId, number> | null = null;
+  /** Mean run of its completed tasks on all nodes, ms; newer ones weigh more. */
+  meanRunMs = 0;
+  /** Zone of the node that took its newest attempt. */
+  zone = '';
+  /** Jobs that must complete first. */
+  waitsFor: Set<JobId> | null = null;
+  /** The step that last announced a change of it. */
+  announced = 0;
+}
+
+/** A task between its first assignment and its end. */
+export class Task {
+  readonly job: Job;
+  readonly index: number;
+  state: TaskState = 'QUEUED';
+  attempt = 0;
+  retriesUsed = 0;
+  requeues = 0;
+  node: FarmNode | null = null;
+  avoid: readonly NodeId[] = NONE;
+  assignedAt: number | null = null;
+  startedAt: number | null = null;
+  /** Steady clock: the last sign of progress while ASSIGNED; the start while RUNNING. */
+  sinceMs = 0;
+  phase: Phase | null = null;
+  gpus: readonly string[] = NONE;
+
+  constructor(job: Job, index: number) {
+    this.job = job;
+    this.index = index;
+  }
+}
+
+/** Resources of an attempt that is settled here while its worker may still run it. */
+export interface StoppingLease {
+  readonly attempt: AttemptId;
+  readonly demand: Demand;
+  readonly gpus: readonly string[];
+  /** Steady clock; when the worker was told to stop. */
+  readonly sinceMs: number;
+}
+
+/** `grace`: gone for a moment, its attempts are kept, nothing new is placed. */
+export type Presence = 'online' | 'grace' | 'offline';
+
+export interface GpuSlot {
+  readonly id: string;
+  readonly ramMb: number;
+  busy: boolean;
+}
+
+/** Bits of `FarmNode.fit`. */
+export const FIT = { no: 1, yes: 2, listed: 4 } as const;
+
+export class FarmNode {
+  readonly id: NodeId;
+  description: NodeDescription;
+  carrier: NodeRow['carrier'];
+  adminAvailability: NodeRow['adminAvailability'] = 'available';
+  ownerAvailability: Availability;
+  registeredAt: number;
+  lastSeenAt: number;
+  lastSeenMs = 0;
+  presence: Presence = 'offline';
+  /** Steady clock; the end of the grace. */
+  graceUntilMs = 0;
+  /** True from a start of the coordinator until the node speaks. */
+  recovered = false;
+  /** Raised when the node begins anew or changes, so that what jobs remember of it lapses. */
+  epoch = 1;
+  metrics: Metrics | null = null;
+  cached: ReadonlySet<BlobId> = NO_BLOBS;
+  /** Images that started here; bounded. */
+  readonly images = new Set<string>();
+
+  readonly tasks = new Set<Task>();
+  readonly stopping = new Map<AttemptId, StoppingLease>();
+  cpuMilli = 0;
+  usedCpuMilli = 0;
+  usedRamMb = 0;
+  usedDiskMb = 0;
+  usedSlots = 0;
+  gpus: GpuSlot[] = [];
+  /** Attempts that hold GPUs of which a restart forgot which. */
+  unknownGpus = 0;
+  /** True while it holds more than it has, because its description shrank. */
+  shrunk = false;
+  /** By ordinal of queue class: whether the class fits at all (`FIT`; 0 unknown), and whether the node is in its `open`. */
+  fit = new Uint8Array(16);
+
+  /** UNHEALTHY until then (steady clock); 0 when healthy. */
+  unhealthyUntilMs = 0;
+  /** Cool-downs since it was last known to be well. */
+  strikes = 0;
+  probation = false;
+  /** The job whose task failed here last, with nothing completed since. */
+  failedJob: JobId | null = null;
+  healthReason: string | null = null;
+
+  /** Steady clock; when the first and the last of its refusals lapse (`Refusal`); 0 when none is known. */
+  refusalLapsesMs = 0;
+  lastRefusalLapsesMs = 0;
+
+  /** Steady clock; when its entry in the deadlines is due. */
+  checkAtMs = Number.POSITIVE_INFINITY;
+  announced = 0;
+
+  constructor(description: NodeDescription, carrier: NodeRow['carrier'], registeredAt: number) {
+    this.id = description.id;
+    this.description = description;
+    this.carrier = carrier;
+    this.ownerAvailability = description.availability;
+    this.registeredAt = registeredAt;
+    this.lastSeenAt = registeredAt;
+  }
+}
+
+export const NONE: readonly never[] = [];
+const NO_BLOBS: ReadonlySet<BlobId> = new Set();
+
+export interface FarmState {
+  readonly config: FarmConfig;
+  readonly jobs: Map<JobId, Job>;
+  readonly nodes: Map<NodeId, FarmNode>;
+  readonly policies: Map<string, SharedPolicy>;
+  readonly classes: Map<string, QueueClass>;
+  /** Ordinals of classes that are gone. */
+  readonly freeOrdinals: number[];
+  readonly limits: Map<string, Limit>;
+  /** Jobs that wait for a job. */
+  readonly dependents: Map<JobId, Set<JobId>>;
+  /** Nodes that have a blob in their cache. */
+  readonly holders: Map<BlobId, Set<FarmNode>>;
+  /** Binary heap by time; an entry is valid when it equals its node's `checkAtMs`. */
+  readonly deadlines: { readonly atMs: number; readonly node: FarmNode }[];
+  /** Nodes that may have more to give since the last placement. */
+  readonly dirtyNodes: Set<FarmNode>;
+  /** Classes that may have more to place since the last placement. */
+  readonly dirtyClasses: Set<QueueClass>;
+  /** Jobs that ended in this step and whose dependents have yet to hear of it. */
+  readonly ended: { readonly id: JobId; readonly state: JobState }[];
+  readonly jobCounts: Record<JobState, number>;
+  readonly taskCounts: Record<TaskState, number>;
+  /** Of the current step. */
+  now: Now;
+  stepNumber: number;
+  effects: CoordinatorEffect[];
+}
+
+export function noCounts(): Record<TaskState, number> {
+  return { SUBMITTED: 0, QUEUED: 0, ASSIGNED: 0, RUNNING: 0, COMPLETED: 0, FAILED: 0, TIMED_OUT: 0, CANCELLED: 0 };
+}
+
+/** @returns a farm without jobs and nodes; `recovered` fills it */
+export function createFarm(config: FarmConfig): FarmState {
+  const limits = new Map<string, Limit>();
+  for (const [name, capacity] of Object.entries(config.limits)) limits.set(name, { name, capacity, used: 0, classes: new Set() });
+  return {
+    config,
+    jobs: new Map(),
+    nodes: new Map(),
+    policies: new Map(),
+    classes: new Map(),
+    freeOrdinals: [],
+    limits,
+    dependents: new Map(),
+    holders: new Map(),
+    deadlines: [],
+    dirtyNodes: new Set(),
+    dirtyClasses: new Set(),
+    ended: [],
+    jobCounts: noCounts(),
+    taskCounts: noCounts(),
+    now: { wallMs: 0, elapsedMs: 0 },
+    stepNumber: 0,
+    effects: [],
+  };
+}
+
+/** @returns the job's activity, made when it had none */
+export function activityOf(job: Job): Activity {
+  job.activity ??= new Activity();
+  return job.activity;
+}
+
+/** Tells the screens, once a step. */
+export function jobChanged(farm: FarmState, job: Job): void {
+  if (job.activity !== null) {
+    if (job.activity.announced === farm.stepNumber) return;
+    job.activity.announced = farm.stepNumber;
+  }
+  farm.effects.push({ type: 'job-changed', job: job.id });
+}
+
+/** Tells the screens, once a step. */
+export function nodeChanged(farm: FarmState, node: FarmNode): void {
+  if (node.announced === farm.stepNumber) return;
+  node.announced = farm.stepNumber;
+  farm.effects.push({ type: 'node-changed', node: node.id });
+}

@@ -1,0 +1,72 @@
+import { attemptEnded, attemptPhase, attemptStarted } from './attempts.ts';
+import { takeDue } from './deadlines.ts';
+import type { CoordinatorEffect } from './effects.ts';
+import type { CoordinatorEvent, Now } from './events.ts';
+import { cancel, holdJob, inputFailed, inputReady, recoverJobs, retryJob, setPriority, settleDependents, submitJob } from './jobs.ts';
+import {
+  awaitRecoveredNodes,
+  checkNode,
+  heartbeat,
+  nodeAdmin,
+  nodeDescribed,
+  nodeDisconnected,
+  nodeGoodbye,
+  nodeRegistered,
+  nodeRemoved,
+  recoverNodes,
+} from './nodes.ts';
+import { placeAll } from './placement.ts';
+import type { FarmState } from './state.ts';
+
+export { nextDeadline } from './deadlines.ts';
+export { createFarm } from './state.ts';
+
+const HANDLERS: {
+  readonly [Type in CoordinatorEvent['type']]: (farm: FarmState, event: Extract<CoordinatorEvent, { type: Type }>) => void;
+} = {
+  recovered: (farm, event) => {
+    recoverNodes(farm, event.nodes);
+    recoverJobs(farm, event.jobs);
+    awaitRecoveredNodes(farm);
+  },
+  'job-submitted': submitJob,
+  'input-ready': inputReady,
+  'input-failed': inputFailed,
+  cancel,
+  retry: retryJob,
+  hold: holdJob,
+  'set-priority': setPriority,
+  'node-registered': nodeRegistered,
+  'node-described': nodeDescribed,
+  heartbeat,
+  'node-disconnected': nodeDisconnected,
+  'node-goodbye': nodeGoodbye,
+  'node-admin': nodeAdmin,
+  'node-removed': nodeRemoved,
+  'attempt-phase': attemptPhase,
+  'attempt-started': attemptStarted,
+  'attempt-ended': attemptEnded,
+  'time-passed': passTime,
+  'turn-ended': placeAll,
+};
+
+/**
+ * Lets one event happen to the farm.
+ * @param now both clocks; `elapsedMs` never goes back from one call to the next
+ * @returns what is to be done, in order
+ * @throws Error on a fault of the program (a transition outside the table, a job submitted twice); the farm is then in doubt
+ */
+export function step(farm: FarmState, event: CoordinatorEvent, now: Now): CoordinatorEffect[] {
+  const effects: CoordinatorEffect[] = [];
+  farm.effects = effects;
+  farm.now = now;
+  farm.stepNumber++;
+  (HANDLERS[event.type] as (farm: FarmState, event: CoordinatorEvent) => void)(farm, event);
+  settleDependents(farm);
+  return effects;
+}
+
+/** A node that is looked at asks for its next deadline, which lies ahead, so this ends. */
+function passTime(farm: FarmState): void {
+  for (let node = takeDue(farm, farm.now.elapsedMs); node !== undefined; node = takeDue(farm, farm.now.elapsedMs)) checkNode(farm, node);
+}

@@ -1,0 +1,229 @@
+import { type AttemptId, attemptId } from '../../shared/ids.ts';
+import type { EndReason, JobState, TaskRow, TaskState } from '../../shared/job.ts';
+import { isTerminal, TRANSITIONS } from '../../shared/job.ts';
+import { LIMITS } from '../../shared/limits.ts';
+import type { AttemptEnd } from '../../shared/protocol.ts';
+import { scheduleCheck } from './deadlines.ts';
+import { noteCompleted, noteFailure } from './health.ts';
+import { release } from './leases.ts';
+import { leaveQueue, unsharePolicy, updateQueue } from './queue.ts';
+import { outcomeOf } from './retries.ts';
+import { rowOfJob, rowOfTask, taskCounts, waitingTasks } from './rows.ts';
+import { type Activity, activityOf, type FarmNode, type FarmState, type Job, jobChanged, NONE, nodeChanged, type Task } from './state.ts';
+
+/** What happens to one task, and the state of its job that follows from it. */
+
+/** How an attempt ended; workers and the coordinator itself say so alike. */
+export type End = Pick<AttemptEnd, 'reason' | 'exitCode' | 'message' | 'outputs' | 'ranForMs'>;
+
+/** @returns an end that the coordinator itself decides on */
+export function endBecause(reason: EndReason, message: string): End {
+  return { reason, exitCode: null, message, outputs: [], ranForMs: 0 };
+}
+
+/** @throws Error when the table does not allow it: a fault of the program */
+export function checkTransition(from: TaskState, to: TaskState): void {
+  if (!TRANSITIONS[from].includes(to)) throw new Error(`a task cannot go from ${from} to ${to}`);
+}
+
+/** Moves a task, and the counts of its job and of the farm with it. */
+export function moveTask(farm: FarmState, task: Task, to: TaskState): void {
+  checkTransition(task.state, to);
+  const activity = activityOf(task.job);
+  addToCount(activity, task.state, -1);
+  addToCount(activity, to, 1);
+  farm.taskCounts[task.state]--;
+  farm.taskCounts[to]++;
+  task.state = to;
+}
+
+/** Waiting tasks are not counted: they follow from the cursor. */
+export function addToCount(activity: Activity, state: TaskState, by: number): void {
+  if (state === 'ASSIGNED') activity.assigned += by;
+  else if (state === 'RUNNING') activity.running += by;
+  else if (state === 'COMPLETED') activity.completed += by;
+  else if (state === 'FAILED') activity.failed += by;
+  else if (state === 'TIMED_OUT') activity.timedOut += by;
+  else if (state === 'CANCELLED') activity.cancelled += by;
+}
+
+/** Who takes the node's resources back: `release` at once, `stop` once the worker says that it has stopped. */
+export type Aftermath = 'release' | 'stop';
+
+/**
+ * Ends the current attempt of a task: its row, its resources, the node's health, and where the task goes from here.
+ * The caller settles the job (`settleJob`).
+ * @param forced the task's state whatever the reason; without it `outcomeOf` decides
+ */
+export function endAttempt(farm: FarmState, task: Task, end: End, aftermath: Aftermath, forced?: 'CANCELLED'): void {
+  const node = task.node;
+  if (node === null) throw new Error(`task ${task.job.id}.${task.index} has no attempt to end`);
+  const job = task.job;
+  farm.effects.push({
+    type: 'save-attempt',
+    row: {
+      job: job.id,
+      index: task.index,
+      number: task.attempt,
+      node: node.id,
+      reason: end.reason,
+      message: end.message,
+      exitCode: end.exitCode,
+      assignedAt: task.assignedAt ?? farm.now.wallMs,
+      startedAt: task.startedAt,
+      finishedAt: farm.now.wallMs,
+      outputs: end.reason === 'completed' ? end.outputs : NONE,
+    },
+  });
+  leaveNode(farm, task, node, aftermath, end.reason);
+  if (end.reason === 'completed') noteCompletion(farm, task, node, end.ranForMs);
+  else noteTrouble(farm, task, node, end);
+  if (forced !== undefined) {
+    finishMove(farm, task, forced, node, end);
+    return;
+  }
+  const outcome = outcomeOf(end.reason, task.retriesUsed, task.requeues, job.shared.policy.maxRetries);
+  if (outcome.retriesUsed > task.retriesUsed) activityOf(job).retries++;
+  task.retriesUsed = outcome.retriesUsed;
+  task.requeues = outcome.requeues;
+  finishMove(farm, task, outcome.state, node, end);
+}
+
+/**
+ * Brings the job's own state, its place in the queue and what is stored of it into line with its tasks.
+ * A job without anything left to do ends and leaves the farm.
+ */
+export function settleJob(farm: FarmState, job: Job): void {
+  const state = stateOf(job);
+  if (isTerminal(state)) {
+    endJob(farm, job, state);
+    return;
+  }
+  updateQueue(farm, job);
+  jobChanged(farm, job);
+  if (state !== job.state) {
+    setJobState(farm, job, state);
+    farm.effects.push({ type: 'save-job', row: rowOfJob(job, null) });
+  }
+}
+
+/** @returns the state that follows from the job's tasks */
+export function stateOf(job: Job): JobState {
+  const activity = job.activity;
+  if (job.state === 'SUBMITTED' && waitingTasks(job) > 0) return 'SUBMITTED';
+  if (activity === null) return 'QUEUED';
+  const live = activity.assigned + activity.running;
+  const ended = activity.completed + activity.failed + activity.timedOut + activity.cancelled;
+  if (live === 0 && waitingTasks(job) === 0) {
+    if (activity.cancelled > 0) return 'CANCELLED';
+    if (activity.failed > 0) return 'FAILED';
+    return activity.timedOut > 0 ? 'TIMED_OUT' : 'COMPLETED';
+  }
+  if (activity.running > 0 || ended > 0) return 'RUNNING';
+  return activity.assigned > 0 ? 'ASSIGNED' : 'QUEUED';
+}
+
+/** The job has nothing left to do: it is stored and forgotten, and its dependents hear of it at the end of the step. */
+export function endJob(farm: FarmState, job: Job, state: JobState, restState?: 'CANCELLED' | 'FAILED'): void {
+  setJobState(farm, job, state);
+  farm.effects.push({ type: 'save-job', row: rowOfJob(job, farm.now.wallMs, restState) });
+  jobChanged(farm, job);
+  const counts = taskCounts(job);
+  for (const key of Object.keys(counts) as TaskState[]) farm.taskCounts[key] -= counts[key];
+  farm.jobCounts[state]--;
+  leaveQueue(job);
+  farm.jobs.delete(job.id);
+  unsharePolicy(farm, job.shared);
+  farm.ended.push({ id: job.id, state });
+}
+
+export function setJobState(farm: FarmState, job: Job, state: JobState): void {
+  farm.jobCounts[job.state]--;
+  farm.jobCounts[state]++;
+  job.state = state;
+}
+
+function leaveNode(farm: FarmState, task: Task, node: FarmNode, aftermath: Aftermath, reason: EndReason): void {
+  node.tasks.delete(task);
+  const demand = task.job.shared.queueClass.demand;
+  // A worker that polls and has not fetched the attempt yet will never hear of it.
+  if (aftermath === 'release' || (node.carrier === 'poll' && task.state === 'ASSIGNED')) {
+    release(farm, node, demand, task.gpus);
+  } else {
+    const attempt: AttemptId = attemptId(task.job.id, task.index, task.attempt);
+    node.stopping.set(attempt, { attempt, demand, gpus: task.gpus, sinceMs: farm.now.elapsedMs });
+    farm.effects.push({ type: 'stop', node: node.id, attempt, reason });
+    if (node.carrier === 'poll') scheduleCheck(farm, node, farm.now.elapsedMs + farm.config.timeoutSlackMs);
+  }
+  nodeChanged(farm, node);
+}
+
+function noteCompletion(farm: FarmState, task: Task, node: FarmNode, ranForMs: number): void {
+  noteCompleted(farm, node, task.job);
+  if (task.job.taskCount === 1 || ranForMs <= 0) return;
+  const activity = activityOf(task.job);
+  activity.speeds ??= new Map();
+  const mean = activity.speeds.get(node.id);
+  activity.speeds.set(node.id, mean === undefined ? ranForMs : mean * 0.75 + ranForMs * 0.25);
+  activity.meanRunMs = activity.meanRunMs === 0 ? ranForMs : activity.meanRunMs * 0.9 + ranForMs * 0.1;
+}
+
+function noteTrouble(farm: FarmState, task: Task, node: FarmNode, end: End): void {
+  const reason = end.reason;
+  if (reason === 'image-unavailable' || reason === 'executor-unavailable') {
+    const activity = activityOf(task.job);
+    const untilMs = farm.now.elapsedMs + farm.config.cooldownMaxMs;
+    activity.cannotServe ??= new Map();
+    activity.cannotServe.set(node.id, { reason, epoch: node.epoch, untilMs });
+    if (node.refusalLapsesMs === 0) node.refusalLapsesMs = untilMs;
+    node.lastRefusalLapsesMs = untilMs;
+    scheduleCheck(farm, node, untilMs);
+    return;
+  }
+  noteFailure(farm, node, task.job, reason, end.message);
+  if (reason === 'input-refused' || !isFailure(reason)) return;
+  task.avoid = [...task.avoid.filter((id) => id !== node.id), node.id].slice(-LIMITS.avoidedNodes);
+}
+
+function isFailure(reason: EndReason): boolean {
+  return (
+    reason === 'exit' ||
+    reason === 'out-of-memory' ||
+    reason === 'timeout' ||
+    reason === 'output-missing' ||
+    reason === 'infrastructure' ||
+    reason === 'input-unavailable'
+  );
+}
+
+function finishMove(farm: FarmState, task: Task, state: TaskState, node: FarmNode, end: End): void {
+  const activity = activityOf(task.job);
+  const startedAt = task.startedAt;
+  moveTask(farm, task, state);
+  task.node = null;
+  task.gpus = NONE;
+  task.phase = null;
+  const row: TaskRow = {
+    ...rowOfTask(task),
+    startedAt,
+    exitCode: end.exitCode,
+    reason: end.reason,
+    message: end.message,
+  };
+  if (state === 'QUEUED') {
+    task.assignedAt = null;
+    task.startedAt = null;
+    activity.requeued.push(task.index);
+    farm.effects.push({ type: 'save-task', row: { ...row, assignedAt: null, startedAt: null } });
+    return;
+  }
+  activity.tasks.delete(task.index);
+  if (state === 'FAILED' || state === 'TIMED_OUT') activity.reason = reasonOfFailure(task.job, activity, end);
+  farm.effects.push({ type: 'save-task', row: { ...row, node: node.id, finishedAt: farm.now.wallMs } });
+}
+
+function reasonOfFailure(job: Job, activity: Activity, end: End): string {
+  const last = end.message ?? (end.exitCode === null ? end.reason : `exit code ${end.exitCode}`);
+  if (job.taskCount === 1) return last;
+  return `${activity.failed + activity.timedOut} of ${job.taskCount} tasks failed; the last: ${last}`;
+}

@@ -1,0 +1,219 @@
+import { LanyardError } from '../../shared/errors.ts';
+import type { EndReason } from '../../shared/job.ts';
+import type { Assignment, AttemptEnd, Phase, Work } from '../../shared/protocol.ts';
+import { fillCommand, fillTemplate, parameterEnvironment } from '../../shared/tasks.ts';
+import type { BlobTransfer, Executor, LogSink, LogSpool, LogSpools, Run, RunEnd, Workspace, Workspaces } from '../ports.ts';
+
+/** What an attempt needs of the machine it runs on. */
+export interface AttemptTools {
+  readonly workspaces: Workspaces;
+  readonly spools: LogSpools;
+  readonly transfer: BlobTransfer;
+  /** @returns the executor that serves this job here, or undefined when it is switched off or absent */
+  executorFor(work: Work): Executor | undefined;
+}
+
+export interface AttemptListener {
+  phase(phase: Phase): void;
+  started(): void;
+  /** The attempt has its first output: from now on its log can be read. */
+  spooling(spool: LogSpool): void;
+}
+
+/** One attempt on this machine, from its assignment to its uploaded outputs. */
+export interface RunningAttempt {
+  /** How it ended; never rejects. */
+  readonly finished: Promise<AttemptEnd>;
+  /** Whatever it is at, it stops: what runs is asked to end and killed after `graceMs`. */
+  end(graceMs: number): void;
+}
+
+/** Ends the attempt early with this reason; thrown inside, never out. */
+class Early extends Error {
+  readonly reason: EndReason;
+  constructor(reason: EndReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export function runAttempt(tools: AttemptTools, assignment: Assignment, work: Work, listener: AttemptListener): RunningAttempt {
+  const stopping = new AbortController();
+  let run: Run | undefined;
+  let graceMs = 0;
+
+  const attempt = new AttemptLife(tools, assignment, work, listener, stopping.signal, (started) => {
+    run = started;
+    if (stopping.signal.aborted) void started.stop(graceMs);
+  });
+  return {
+    finished: attempt.live(),
+    end(grace) {
+      graceMs = grace;
+      stopping.abort();
+      void run?.stop(grace);
+    },
+  };
+}
+
+class AttemptLife {
+  private readonly tools: AttemptTools;
+  private readonly assignment: Assignment;
+  private readonly work: Work;
+  private readonly listener: AttemptListener;
+  private readonly signal: AbortSignal;
+  private readonly onRun: (run: Run) => void;
+  private spool: LogSpool | undefined;
+  private opening: Promise<LogSpool> | undefined;
+  private workspace: Workspace | undefined;
+
+  constructor(
+    tools: AttemptTools,
+    assignment: Assignment,
+    work: Work,
+    listener: AttemptListener,
+    signal: AbortSignal,
+    onRun: (run: Run) => void,
+  ) {
+    this.tools = tools;
+    this.assignment = assignment;
+    this.work = work;
+    this.listener = listener;
+    this.signal = signal;
+    this.onRun = onRun;
+  }
+
+  async live(): Promise<AttemptEnd> {
+    let end: AttemptEnd;
+    try {
+      end = await this.runToEnd();
+    } catch (error) {
+      end = toEnd(error);
+    }
+    // A message that explains the end belongs into the log too: that is where people look first.
+    if (end.message !== null && end.reason !== 'completed') await this.say(end.message).catch(() => undefined);
+    await this.workspace?.remove().catch(() => undefined);
+    const spool = this.spool ?? (await this.opening?.catch(() => undefined));
+    const logBytes = (await spool?.end().catch(() => undefined)) ?? 0;
+    return { ...end, logBytes };
+  }
+
+  private async runToEnd(): Promise<AttemptEnd> {
+    const executor = this.tools.executorFor(this.work);
+    if (executor === undefined) throw new Early('executor-unavailable', missingExecutor(this.work));
+
+    const refused = await executor.prepare(this.work.image, (phase) => this.listener.phase(phase), this.signal);
+    this.checkStopped();
+    if (refused !== undefined) throw new Early(refused.reason, refused.message);
+
+    const folder = executor.kind === 'null' ? '' : await this.openWorkspace();
+    this.listener.phase({ phase: 'starting', done: 0, total: 0 });
+    const run = await executor.start(this.runSpec(folder), this.sink);
+    if (!('ended' in run)) throw new Early(run.reason, run.message);
+    this.onRun(run);
+    this.listener.started();
+    const end = await run.ended;
+    if (end.reason !== 'completed' || this.workspace === undefined) return finishedEnd(end);
+    return { ...finishedEnd(end), ...(await this.collect(this.workspace)) };
+  }
+
+  private async openWorkspace(): Promise<string> {
+    const { input, files } = this.work;
+    const result = await this.tools.workspaces.create(
+      this.assignment.attempt,
+      input,
+      files,
+      (phase) => this.listener.phase(phase),
+      this.signal,
+    );
+    if ('workspace' in result) this.workspace = result.workspace;
+    this.checkStopped();
+    if ('refused' in result) throw new Early(result.refused, result.message);
+    return result.workspace.folder;
+  }
+
+  private runSpec(folder: string) {
+    const { parameters, attempt, gpus } = this.assignment;
+    const { work } = this;
+    const env: Record<string, string> = { ...parameterEnvironment(parameters), LANYARD_JOB: String(work.job), LANYARD_ATTEMPT: attempt };
+    for (const [name, value] of Object.entries(work.env)) env[name] = fillTemplate(value, parameters);
+    return {
+      attempt,
+      folder,
+      workdir: work.workdir,
+      command: fillCommand(work.command, parameters),
+      image: work.image,
+      env,
+      cpu: work.requirements.cpu,
+      ramMb: work.requirements.ramMb,
+      gpus,
+      network: work.network,
+    };
+  }
+
+  /** Finds the promised outputs and brings them to the coordinator. */
+  private async collect(workspace: Workspace): Promise<Partial<AttemptEnd>> {
+    const globs = this.work.outputs.map((glob) => fillTemplate(glob, this.assignment.parameters));
+    if (globs.length === 0) return {};
+    this.listener.phase({ phase: 'collecting', done: 0, total: 0 });
+    const { files, missing } = await workspace.collect(globs, this.work.workdir);
+    if (missing.length > 0)
+      throw new Early('output-missing', `The command ended well, but no file matches ${missing.map((glob) => `"${glob}"`).join(', ')}.`);
+    const total = files.reduce((sum, file) => sum + file.bytes, 0);
+    let before = 0;
+    const outputs: AttemptEnd['outputs'][number][] = [];
+    for (const file of files) {
+      const report = (done: number) => this.listener.phase({ phase: 'uploading', done: Math.min(before + done, total), total });
+      const { blob, bytes } = await this.tools.transfer.upload(file.source, report, this.signal);
+      before += file.bytes;
+      outputs.push({ path: file.path, bytes, blob });
+    }
+    return { outputs };
+  }
+
+  /** The spool is made with the first byte: most short tasks print nothing. */
+  private readonly sink: LogSink = (stream, bytes) => {
+    if (this.spool !== undefined) return this.spool.write(stream, bytes);
+    return this.openSpool().then((spool) => spool.write(stream, bytes));
+  };
+
+  private openSpool(): Promise<LogSpool> {
+    this.opening ??= this.tools.spools.open(this.assignment.attempt).then((spool) => {
+      this.spool = spool;
+      this.listener.spooling(spool);
+      return spool;
+    });
+    return this.opening;
+  }
+
+  private async say(message: string): Promise<void> {
+    const spool = await this.openSpool();
+    await spool.write('system', new TextEncoder().encode(`${message}\n`));
+  }
+
+  private checkStopped(): void {
+    if (this.signal.aborted) throw new Early('cancelled', 'It was stopped before it ran.');
+  }
+}
+
+function finishedEnd(end: RunEnd): AttemptEnd {
+  return { reason: end.reason, exitCode: end.exitCode, message: end.message, outputs: [], ranForMs: end.ranForMs, logBytes: 0 };
+}
+
+/** Errors on the way are the machine's or the network's, unless they say otherwise. */
+function toEnd(error: unknown): AttemptEnd {
+  const reason: EndReason = error instanceof Early ? error.reason : invalidOutput(error) ? 'output-missing' : 'infrastructure';
+  const message = error instanceof Error ? error.message : String(error);
+  return { reason, exitCode: null, message: message.slice(0, 4_000), outputs: [], ranForMs: 0, logBytes: 0 };
+}
+
+/** Outputs whose names are refused, or too many of them. */
+function invalidOutput(error: unknown): boolean {
+  return error instanceof LanyardError && (error.code === 'INVALID' || error.code === 'TOO_LARGE');
+}
+
+function missingExecutor(work: Work): string {
+  return work.image === null
+    ? 'This machine does not run jobs without a container; its owner can allow it (host executor).'
+    : 'This machine has no container engine that answers.';
+}

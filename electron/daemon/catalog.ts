@@ -1,0 +1,89 @@
+import { attemptId, type JobId } from '../../shared/ids.ts';
+import type { JobSpec } from '../../shared/job.ts';
+import type { Assignment, Work } from '../../shared/protocol.ts';
+import { splitTasks, type TaskSplit } from '../../shared/tasks.ts';
+import type { Store, StoredSpec } from '../ports.ts';
+
+/** Jobs whose texts are kept in memory; the others are read from the store when they are needed. */
+const KEPT_JOBS = 2_000;
+
+export interface CatalogEntry extends StoredSpec {
+  readonly split: TaskSplit;
+  /** What a worker gets of it; made when the job is first placed, because only then the outputs it builds on are all there. */
+  work(): Work;
+}
+
+/** The texts of jobs, which the core does not hold: command, environment, parameters. */
+export interface Catalog {
+  /** @returns undefined for a job that is not (or no longer) stored */
+  entry(job: JobId): CatalogEntry | undefined;
+  /** Puts in what was just submitted, or drops what has changed (`undefined`). */
+  set(job: JobId, stored: StoredSpec | undefined): void;
+}
+
+export function openCatalog(store: Store): Catalog {
+  // A Map keeps its insertion order, which makes it a queue of least recently used jobs.
+  const kept = new Map<JobId, CatalogEntry>();
+
+  const keep = (job: JobId, stored: StoredSpec): CatalogEntry => {
+    const split = splitTasks(stored.spec.tasks);
+    if (typeof split === 'string') throw new Error(`job ${job} was stored although ${split}`);
+    let work: Work | undefined;
+    const entry: CatalogEntry = {
+      ...stored,
+      split,
+      work() {
+        work ??= toWork(job, stored, store);
+        return work;
+      },
+    };
+    kept.set(job, entry);
+    if (kept.size > KEPT_JOBS) kept.delete(kept.keys().next().value as JobId);
+    return entry;
+  };
+
+  return {
+    entry(job) {
+      const entry = kept.get(job);
+      if (entry !== undefined) {
+        kept.delete(job);
+        kept.set(job, entry);
+        return entry;
+      }
+      const stored = store.spec(job);
+      return stored === undefined ? undefined : keep(job, stored);
+    },
+    set(job, stored) {
+      kept.delete(job);
+      if (stored !== undefined) keep(job, stored);
+    },
+  };
+}
+
+/** @returns the assignment of one attempt: its id and its task's parameters */
+export function toAssignment(entry: CatalogEntry, job: JobId, index: number, number: number, gpus: readonly string[]): Assignment {
+  return { attempt: attemptId(job, index, number), parameters: entry.split.parameters(index), gpus: [...gpus] };
+}
+
+function toWork(job: JobId, stored: StoredSpec, store: Store): Work {
+  const { spec } = stored;
+  return {
+    job,
+    name: spec.name,
+    command: spec.command,
+    image: resolvedImage(spec),
+    input: spec.input === undefined ? null : { blob: spec.input, bytes: stored.inputBytes ?? 0 },
+    files: spec.inputsFrom.flatMap((other) => store.outputs(other).map(({ path, blob, bytes }) => ({ path, blob, bytes }))),
+    env: spec.env,
+    workdir: spec.workdir,
+    outputs: spec.outputs,
+    requirements: spec.requirements,
+    timeoutMs: spec.timeoutMs,
+    network: spec.network,
+  };
+}
+
+/** The farm's default image was filled in at submission, so an absent one can only mean the host executor. */
+export function resolvedImage(spec: JobSpec): string | null {
+  return spec.image ?? null;
+}

@@ -1,0 +1,425 @@
+import { LanyardError } from '../../shared/errors.ts';
+import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
+import { isTerminal, type JobRow, type JobSpec, type TaskRow } from '../../shared/job.ts';
+import type { NodeRow } from '../../shared/node.ts';
+import type { CoordinatorSettings } from '../../shared/settings.ts';
+import { splitTasks } from '../../shared/tasks.ts';
+import type { AttemptView, Explanation, JobDetail, JobView, NodeView, OutputView, TaskView, Totals, ViewEvent } from '../../shared/view.ts';
+import type { CoordinatorEffect } from '../core/effects.ts';
+import type { CoordinatorEvent } from '../core/events.ts';
+import { explainJob } from '../core/explain.ts';
+import * as queries from '../core/queries.ts';
+import { createFarm } from '../core/step.ts';
+import type {
+  Blobs,
+  Clock,
+  Dispose,
+  Identity,
+  JobQuery,
+  LinkServerHandlers,
+  ListedJob,
+  Logger,
+  LogStore,
+  Store,
+  StoredSpec,
+} from '../ports.ts';
+import type { BatchBuilder } from './batch.ts';
+import { type Catalog, type CatalogEntry, openCatalog } from './catalog.ts';
+import type { Farm, PollWorkers } from './farm.ts';
+import { mayWriteLog } from './leases.ts';
+import { createPollWorkers } from './poll.ts';
+import { awaitsInput, farmConfig, newJob, recoveredEvent, storedJob } from './recovery.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+import { findTasks } from './task-pages.ts';
+import { startTurns, type Turns } from './turns.ts';
+import { endedAttemptView, jobView, liveAttemptView, nodeView, outputView, taskView } from './views.ts';
+import { createWatchers, type Watchers } from './watchers.ts';
+
+export interface CoordinatorOptions {
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly logs: LogStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: CoordinatorSettings;
+  /** Refuses a zip that no worker would unpack. @throws LanyardError INVALID naming the entry and the rule */
+  readonly checkInput: (path: string) => Promise<unknown>;
+  /** Writes a backup and says where it is. */
+  readonly backup: () => Promise<string>;
+}
+
+export interface CoordinatorDaemon extends Farm {
+  readonly linkHandlers: LinkServerHandlers;
+  close(): void;
+}
+
+/** Time between a failed commit and the next try to recover from the store (ms). */
+const RECOVER_AFTER_MS = 1_000;
+/** How often blobs that nobody names are looked for, and how old they must be (ms). */
+const SWEEP_BLOBS_EVERY_MS = 3_600_000;
+const SWEEP_BLOBS_OLDER_MS = 24 * 3_600_000;
+/** Ended jobs in a viewer's first snapshot. */
+const SNAPSHOT_JOBS = 1_000;
+
+/** Loads what was stored, and goes on from there: there is no other way to start. */
+export function startCoordinatorDaemon(options: CoordinatorOptions): CoordinatorDaemon {
+  return new Coordinator(options);
+}
+
+class Coordinator implements CoordinatorDaemon {
+  readonly id: string;
+  readonly name: string;
+  readonly poll: PollWorkers;
+  readonly linkHandlers: LinkServerHandlers;
+  private readonly options: CoordinatorOptions;
+  private readonly catalog: Catalog;
+  private readonly sessions: Sessions;
+  private readonly watchers: Watchers;
+  private readonly timers = new Set<Dispose>();
+  private turns: Turns;
+  private nextJob: JobId;
+
+  constructor(options: CoordinatorOptions) {
+    this.options = options;
+    this.id = options.store.farmId;
+    this.name = options.settings.farmName;
+    this.catalog = openCatalog(options.store);
+    this.nextJob = options.store.nextJobId();
+    this.sessions = createSessions({
+      farmName: this.name,
+      heartbeatMs: options.settings.heartbeatMs,
+      blobs: options.blobs,
+      logs: options.logs,
+      catalog: this.catalog,
+      logger: options.logger,
+      post: (event) => void this.turns.post(event),
+      mayWriteLog: (node, attempt) => mayWriteLog(this.farm, node, attempt),
+    });
+    this.linkHandlers = this.sessions.handlers;
+    this.watchers = createWatchers({
+      clock: options.clock,
+      snapshot: () => ({
+        farm: { id: this.id, name: this.name },
+        jobs: this.listJobs({ order: 'newest', limit: SNAPSHOT_JOBS, offset: 0 }).jobs,
+        nodes: this.listNodes(),
+        totals: this.totals(),
+      }),
+      job: (job) => this.findJobView(job),
+      node: (node) => nodeView(this.farm, node),
+      totals: () => this.totals(),
+    });
+    this.poll = createPollWorkers({
+      post: (event) => this.turns.post(event),
+      settled: () => this.turns.settled(),
+      farm: () => this.farm,
+      detail: (job) => this.job(job),
+      task: (job, index) => this.task(job, index).task,
+      node: (node) => this.node(node),
+      catalog: this.catalog,
+      logs: options.logs,
+      blobs: options.blobs,
+    });
+    this.turns = this.recover();
+    this.sweepBlobs();
+  }
+
+  close(): void {
+    for (const dispose of this.timers) dispose();
+    this.turns.stop();
+    this.sessions.closeAll('the coordinator is stopping');
+  }
+
+  // ------------------------------------------------------------------------------------------------ life
+
+  private get farm() {
+    return this.turns.farm;
+  }
+
+  private recover(): Turns {
+    const { store, clock, settings } = this.options;
+    const turns = startTurns({
+      farm: createFarm(farmConfig(settings)),
+      store,
+      clock,
+      perform: (effects) => this.perform(effects),
+      onFailure: (error) => this.onFailure(error),
+    });
+    const loaded = store.load();
+    turns.post(recoveredEvent(loaded, (job) => store.job(job)?.row.state));
+    for (const { row, stored } of loaded.jobs)
+      if (awaitsInput(row, stored))
+        turns.post({ type: 'input-failed', job: row.id, message: 'The coordinator stopped while the input was on its way. Submit the job again.' });
+    return turns;
+  }
+
+  /** Memory is ahead of the disk: forget it, and begin again from what is stored. */
+  private onFailure(error: Error): void {
+    this.options.logger.error('a change could not be stored; starting again from what is', { error: error.message });
+    this.sessions.closeAll('the coordinator is recovering');
+    this.later(RECOVER_AFTER_MS, () => {
+      try {
+        this.turns = this.recover();
+        this.watchers.reset();
+      } catch (cause) {
+        this.onFailure(cause instanceof Error ? cause : new Error(String(cause)));
+      }
+    });
+  }
+
+  private perform(effects: readonly CoordinatorEffect[]): void {
+    this.sessions.perform(effects);
+    for (const effect of effects) {
+      if (effect.type === 'job-changed') this.watchers.jobChanged(effect.job);
+      else if (effect.type === 'node-changed') this.watchers.nodeChanged(effect.node);
+    }
+  }
+
+  private later(ms: number, callback: () => void): void {
+    const dispose = this.options.clock.after(ms, () => {
+      this.timers.delete(dispose);
+      callback();
+    });
+    this.timers.add(dispose);
+  }
+
+  private sweepBlobs(): void {
+    this.later(SWEEP_BLOBS_EVERY_MS, () => {
+      const { blobs, store, logger } = this.options;
+      blobs
+        .sweep(store.referencedBlobs(), SWEEP_BLOBS_OLDER_MS)
+        .then((bytes) => logger.info('swept blobs that no job names', { bytes }))
+        .catch((error: Error) => logger.warn('blobs could not be swept', { error: error.message }))
+        .finally(() => this.sweepBlobs());
+    });
+  }
+
+  /** Posts, and waits until it is on disk. */
+  private async change(event: CoordinatorEvent, add?: (batch: BatchBuilder) => void): Promise<void> {
+    this.turns.post(event, add);
+    await this.turns.settled();
+  }
+
+  // ------------------------------------------------------------------------------------------------ jobs
+
+  async submit(spec: JobSpec, by: Identity): Promise<JobView> {
+    let inputBytes: number | null = null;
+    if (spec.input !== undefined) {
+      inputBytes = (await this.options.blobs.size(spec.input)) ?? null;
+      if (inputBytes === null)
+        throw new LanyardError({
+          code: 'INVALID',
+          field: 'input',
+          message: `The input ${spec.input} is not here.`,
+          hint: 'Upload the blob first (PATCH /api/blobs/HASH).',
+        });
+      await this.options.checkInput(this.options.blobs.path(spec.input));
+    }
+    return this.accept(spec, by, inputBytes, true);
+  }
+
+  async submitAwaitingInput(spec: JobSpec, by: Identity): ReturnType<Farm['submitAwaitingInput']> {
+    if (spec.after.length > 0 || spec.inputsFrom.length > 0)
+      throw new LanyardError({ code: 'INVALID', field: 'after', message: 'A job whose input is still to come cannot wait for other jobs too.' });
+    const job = await this.accept(spec, by, null, false);
+    const id = job.id as JobId;
+    return {
+      job,
+      inputReady: async (blob: BlobId) => {
+        const bytes = (await this.options.blobs.size(blob)) ?? 0;
+        this.catalog.set(id, undefined);
+        await this.change({ type: 'input-ready', job: id, input: blob }, (batch) => batch.addInput({ job: id, input: blob, bytes }));
+      },
+      inputFailed: (message: string) => this.change({ type: 'input-failed', job: id, message }),
+    };
+  }
+
+  private async accept(given: JobSpec, by: Identity, inputBytes: number | null, inputReady: boolean): Promise<JobView> {
+    const split = splitTasks(given.tasks);
+    if (typeof split === 'string') throw new LanyardError({ code: 'INVALID', field: 'tasks', message: `tasks: ${split}` });
+    const after = [...new Set([...given.after, ...given.inputsFrom])];
+    const spec: JobSpec = {
+      ...given,
+      after,
+      image: given.image === undefined ? this.options.settings.defaultImage : given.image,
+    };
+    const dependencies = after.map((job) => ({ job, ended: this.dependencyState(job) }));
+    const id = this.nextJob;
+    this.nextJob = (id + 1) as JobId;
+    const stored: StoredSpec = { spec, owner: by.subject, inputBytes };
+    this.catalog.set(id, stored);
+    const event = newJob(id, spec, split.count, inputReady, dependencies);
+    await this.change({ type: 'job-submitted', job: event }, (batch) => batch.addSpec({ job: id, stored }));
+    return this.mustView(id);
+  }
+
+  private dependencyState(job: JobId): JobRow['state'] | null {
+    if (queries.jobRow(this.farm, job) !== undefined) return null;
+    const state = this.options.store.job(job)?.row.state;
+    if (state === undefined) throw new LanyardError({ code: 'INVALID', field: 'after', message: `after: there is no job ${job}.` });
+    return state;
+  }
+
+  listJobs(query: JobQuery): { readonly jobs: JobView[]; readonly total: number } {
+    const { jobs, total } = this.options.store.jobs(query);
+    return { jobs: jobs.map((listed) => this.current(listed)), total };
+  }
+
+  job(job: JobId): JobDetail {
+    const view = this.mustView(job);
+    return { ...view, spec: this.mustEntry(job).spec };
+  }
+
+  /** The core knows the counts of a live job to the last event; the store only to its last change of state. */
+  private current(listed: ListedJob): JobView {
+    return jobView(queries.jobRow(this.farm, listed.row.id) ?? listed.row, listed.name, listed.owner);
+  }
+
+  private findJobView(job: JobId): JobView | undefined {
+    const live = queries.jobRow(this.farm, job);
+    const entry = live === undefined ? undefined : this.catalog.entry(job);
+    if (live !== undefined && entry !== undefined) return jobView(live, entry.spec.name, entry.owner);
+    const listed = this.options.store.job(job);
+    return listed === undefined ? undefined : jobView(listed.row, listed.name, listed.owner);
+  }
+
+  private mustView(job: JobId): JobView {
+    const view = this.findJobView(job);
+    if (view === undefined) throw noJob(job);
+    return view;
+  }
+
+  private mustEntry(job: JobId): CatalogEntry {
+    const entry = this.catalog.entry(job);
+    if (entry === undefined) throw noJob(job);
+    return entry;
+  }
+
+  /** The job's newest row, wherever it is. */
+  private mustRow(job: JobId): JobRow {
+    const row = queries.jobRow(this.farm, job) ?? this.options.store.job(job)?.row;
+    if (row === undefined) throw noJob(job);
+    return row;
+  }
+
+  tasks(job: JobId, query: Parameters<Farm['tasks']>[1]): { readonly tasks: TaskView[]; readonly total: number } {
+    const row = this.mustRow(job);
+    const entry = this.mustEntry(job);
+    const { found, total } = findTasks(this.options.store, row, query);
+    return { tasks: found.map(({ index, row: task }) => taskView(this.farm, row, index, task, entry)), total };
+  }
+
+  task(job: JobId, index: number): { readonly task: TaskView; readonly attempts: AttemptView[] } {
+    const row = this.mustRow(job);
+    if (index >= row.taskCount)
+      throw new LanyardError({ code: 'NOT_FOUND', message: `Job ${job} has no task ${index}; its tasks are 0 to ${row.taskCount - 1}.` });
+    const task: TaskRow | undefined = queries.taskRow(this.farm, job, index) ?? this.options.store.task(job, index);
+    const attempts = this.options.store.attempts(job, index).map(endedAttemptView);
+    if (task !== undefined && (task.state === 'ASSIGNED' || task.state === 'RUNNING')) attempts.push(liveAttemptView(task));
+    return { task: taskView(this.farm, row, index, task, this.mustEntry(job)), attempts };
+  }
+
+  outputs(job: JobId, index?: number): OutputView[] {
+    this.mustRow(job);
+    return this.options.store.outputs(job, index).map((output) => outputView(job, output));
+  }
+
+  explain(job: JobId): Explanation {
+    const row = this.mustRow(job);
+    if (queries.jobRow(this.farm, job) !== undefined) return explainJob(this.farm, job);
+    return { job, state: row.state, summary: row.reason ?? `The job has ended: ${row.state}.`, obstacles: [], ahead: null };
+  }
+
+  async cancel(job: JobId, index: number | undefined, by: Identity): Promise<JobView> {
+    const row = this.mustRow(job);
+    if (isTerminal(row.state)) throw new LanyardError({ code: 'CONFLICT', message: `Job ${job} has already ended: ${row.state}.` });
+    if (index !== undefined) {
+      const { task } = this.task(job, index);
+      if (isTerminal(task.state))
+        throw new LanyardError({ code: 'CONFLICT', message: `Task ${task.id} has already ended: ${task.state}.` });
+    }
+    await this.change({ type: 'cancel', job, by: by.subject, ...(index === undefined ? {} : { index }) });
+    return this.mustView(job);
+  }
+
+  async retry(job: JobId, _by: Identity): Promise<JobView> {
+    // What the core has done so far must be in the store, because that is where the ended tasks are read from.
+    await this.turns.settled();
+    const row = this.mustRow(job);
+    const { FAILED, TIMED_OUT, CANCELLED } = row.counts;
+    if (FAILED + TIMED_OUT + CANCELLED === 0)
+      throw new LanyardError({
+        code: 'CONFLICT',
+        message: `Job ${job} has no task to retry: none has failed, timed out or been cancelled.`,
+      });
+    const entry = this.mustEntry(job);
+    const tasks = this.options.store.tasks(job, { fromIndex: 0, limit: row.taskCount });
+    const after = entry.spec.after.map((other) => ({ job: other, ended: this.stateOfOther(other) }));
+    await this.change({ type: 'retry', job: storedJob(row, entry, tasks, after) });
+    return this.mustView(job);
+  }
+
+  /** A dependency that was removed since cannot be waited for. */
+  private stateOfOther(job: JobId): JobRow['state'] | null {
+    if (queries.jobRow(this.farm, job) !== undefined) return null;
+    return this.options.store.job(job)?.row.state ?? 'COMPLETED';
+  }
+
+  async update(job: JobId, change: { readonly held?: boolean | undefined; readonly priority?: number | undefined }): Promise<JobView> {
+    const row = this.mustRow(job);
+    if (isTerminal(row.state)) throw new LanyardError({ code: 'CONFLICT', message: `Job ${job} has already ended: ${row.state}.` });
+    if (change.held !== undefined) this.turns.post({ type: 'hold', job, held: change.held });
+    if (change.priority !== undefined) this.turns.post({ type: 'set-priority', job, priority: change.priority });
+    await this.turns.settled();
+    return this.mustView(job);
+  }
+
+  async removeJob(job: JobId): Promise<void> {
+    const row = this.mustRow(job);
+    if (!isTerminal(row.state))
+      throw new LanyardError({ code: 'CONFLICT', message: `Job ${job} has not ended.`, hint: 'Cancel it first.' });
+    this.turns.add((batch) => batch.removeJob(job));
+    await this.turns.settled();
+    this.catalog.set(job, undefined);
+    this.watchers.jobChanged(job);
+    await this.options.logs.removeJob(job);
+  }
+
+  // ------------------------------------------------------------------------------------------------ nodes and the rest
+
+  totals(): Totals {
+    return queries.totals(this.farm);
+  }
+
+  listNodes(): NodeView[] {
+    return queries.nodeIds(this.farm).map((node) => this.node(node));
+  }
+
+  node(node: NodeId): NodeView {
+    const view = nodeView(this.farm, node);
+    if (view === undefined) throw new LanyardError({ code: 'NOT_FOUND', message: `There is no node ${node}.` });
+    return view;
+  }
+
+  async updateNode(node: NodeId, availability: NodeRow['adminAvailability']): Promise<NodeView> {
+    this.node(node);
+    await this.change({ type: 'node-admin', node, availability });
+    return this.node(node);
+  }
+
+  async removeNode(node: NodeId): Promise<void> {
+    this.node(node);
+    await this.change({ type: 'node-removed', node });
+  }
+
+  watch(listener: (event: ViewEvent) => void): Dispose {
+    return this.watchers.watch(listener);
+  }
+
+  backup(): Promise<string> {
+    return this.options.backup();
+  }
+}
+
+function noJob(job: JobId): LanyardError {
+  return new LanyardError({ code: 'NOT_FOUND', message: `There is no job ${job}.` });
+}

@@ -1,0 +1,280 @@
+import type { AttemptId } from '../../shared/ids.ts';
+import type { EndReason } from '../../shared/job.ts';
+import type { Metrics, NodeDescription } from '../../shared/node.ts';
+import { type CoordinatorMessage, type Hello, PROTOCOL_VERSION, type Report, type Welcome, type Work } from '../../shared/protocol.ts';
+import type { WorkerEffect, WorkerEvent } from '../core/worker-events.ts';
+import { createWorkerState, heldAttempts, workerDeadline, workerStep } from '../core/worker-step.ts';
+import type { Clock, Dispose, Executor, LinkClient, LinkClientHandlers, Logger, LogSpool } from '../ports.ts';
+import { type AttemptTools, type RunningAttempt, runAttempt } from './attempt.ts';
+import { createLogPump, type LogPump } from './log-pump.ts';
+
+export interface WorkerOptions extends Pick<AttemptTools, 'workspaces' | 'spools' | 'transfer'> {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly executors: readonly Executor[];
+  /** Who this node is, without the executors: those are asked. */
+  readonly description: Omit<NodeDescription, 'executors'>;
+  readonly metrics: () => Promise<Metrics>;
+  readonly connect: (handlers: LinkClientHandlers) => LinkClient;
+  readonly stopGraceMs: number;
+  readonly longestRunMs: number;
+}
+
+export interface WorkerDaemon {
+  readonly connected: boolean;
+  /** Resolves with the reason when the coordinator refuses this worker for good. */
+  readonly refused: Promise<string>;
+  /** Stops everything that runs, hands it back, says goodbye. */
+  close(reason: EndReason): Promise<void>;
+}
+
+/** How often the executors are asked whether they are (still, again) there. */
+const EXECUTOR_CHECK_MS = 30_000;
+
+/** Removes what an earlier life left behind, and connects. */
+export async function startWorkerDaemon(options: WorkerOptions): Promise<WorkerDaemon> {
+  await Promise.all([
+    options.workspaces.removeStrays(),
+    options.spools.removeStrays(),
+    ...options.executors.map((executor) =>
+      executor.removeStrays().catch((error: Error) => options.logger.warn('stray runs could not be removed', { error: error.message })),
+    ),
+  ]);
+  const daemon = new Worker(options);
+  await daemon.start();
+  return daemon;
+}
+
+interface Held {
+  readonly running: RunningAttempt;
+  spool?: LogSpool;
+  pump?: LogPump;
+}
+
+class Worker implements WorkerDaemon {
+  readonly refused: Promise<string>;
+  private readonly options: WorkerOptions;
+  private readonly state;
+  private readonly held = new Map<AttemptId, Held>();
+  private readonly tools: AttemptTools;
+  private link!: LinkClient;
+  private executors: readonly Executor[] = [];
+  private refuse!: (reason: string) => void;
+  private goodbye: (() => void) | undefined;
+  private deadline: { readonly at: number; readonly dispose: Dispose } | undefined;
+  private heartbeat: Dispose = () => undefined;
+  private executorCheck: Dispose = () => undefined;
+  private announcedCache = '';
+
+  constructor(options: WorkerOptions) {
+    this.options = options;
+    this.state = createWorkerState({ stopGraceMs: options.stopGraceMs, longestRunMs: options.longestRunMs });
+    this.refused = new Promise((resolve) => {
+      this.refuse = resolve;
+    });
+    this.tools = { ...options, executorFor: (work) => this.executorFor(work) };
+  }
+
+  get connected(): boolean {
+    return this.link.connected;
+  }
+
+  async start(): Promise<void> {
+    await this.checkExecutors();
+    this.link = this.options.connect({
+      hello: () => this.hello(),
+      welcome: (welcome) => this.onWelcome(welcome),
+      message: (message) => this.onMessage(message),
+      closed: (reason, final) => this.onClosed(reason, final),
+    });
+  }
+
+  async close(reason: EndReason): Promise<void> {
+    this.executorCheck();
+    const said = new Promise<void>((resolve) => {
+      this.goodbye = resolve;
+    });
+    this.take({ type: 'shutdown', reason });
+    await said;
+    this.heartbeat();
+    this.deadline?.dispose();
+    await this.link.close();
+    await Promise.all(this.options.executors.map((executor) => executor.close()));
+  }
+
+  // -------------------------------------------------------------------------------------------- events in, effects out
+
+  private take(event: WorkerEvent): void {
+    const { clock } = this.options;
+    const effects = workerStep(this.state, event, { wallMs: clock.wallMs(), elapsedMs: clock.elapsedMs() });
+    for (const effect of effects) this.perform(effect);
+    this.armDeadline();
+  }
+
+  private perform(effect: WorkerEffect): void {
+    switch (effect.type) {
+      case 'run':
+        this.run(effect);
+        break;
+      case 'end':
+        this.held.get(effect.attempt)?.running.end(effect.graceMs);
+        break;
+      case 'report':
+        this.report(effect.report);
+        break;
+      case 'forget':
+        this.forget(effect.attempt);
+        break;
+      case 'say-goodbye':
+        this.link.send({ type: 'goodbye' });
+        this.goodbye?.();
+        break;
+    }
+  }
+
+  private run({ assignment, work }: Extract<WorkerEffect, { type: 'run' }>): void {
+    const { attempt } = assignment;
+    const running = runAttempt(this.tools, assignment, work, {
+      phase: (phase) => this.take({ type: 'phase', attempt, phase }),
+      started: () => this.take({ type: 'started', attempt }),
+      spooling: (spool) => this.startPump(attempt, spool),
+    });
+    this.held.set(attempt, { running });
+    void running.finished.then((end) => this.take({ type: 'finished', attempt, end }));
+  }
+
+  private startPump(attempt: AttemptId, spool: LogSpool): void {
+    const held = this.held.get(attempt);
+    if (held === undefined) return;
+    held.spool = spool;
+    held.pump = createLogPump(attempt, spool, this.link);
+    if (this.link.connected) held.pump.resume(0);
+  }
+
+  /** An end goes out behind the whole log, so that whoever sees the end has the log. */
+  private report(report: Report): void {
+    const pump = report.kind === 'ended' ? this.held.get(report.attempt)?.pump : undefined;
+    const send = () => this.link.send({ type: 'reports', reports: [report] });
+    if (pump === undefined) send();
+    // When the connection breaks first, the next welcome has it reported again.
+    else pump.drained().then(send, () => undefined);
+  }
+
+  private forget(attempt: AttemptId): void {
+    const held = this.held.get(attempt);
+    this.held.delete(attempt);
+    held?.pump?.rest();
+    held?.spool
+      ?.remove()
+      .catch((error: Error) => this.options.logger.warn('a log could not be removed', { attempt, error: error.message }));
+  }
+
+  private armDeadline(): void {
+    const at = workerDeadline(this.state);
+    if (at === this.deadline?.at) return;
+    this.deadline?.dispose();
+    this.deadline = undefined;
+    if (at === undefined) return;
+    const dispose = this.options.clock.after(Math.max(0, at - this.options.clock.elapsedMs()), () => {
+      this.deadline = undefined;
+      this.take({ type: 'time-passed' });
+    });
+    this.deadline = { at, dispose };
+  }
+
+  // -------------------------------------------------------------------------------------------- the coordinator
+
+  private hello(): Hello {
+    const cached = this.options.workspaces.cached();
+    this.announcedCache = cached.join();
+    return {
+      type: 'hello',
+      protocol: PROTOCOL_VERSION,
+      node: this.describe(),
+      attempts: [...heldAttempts(this.state)],
+      cached: [...cached],
+    };
+  }
+
+  private onWelcome(welcome: Welcome): void {
+    this.options.logger.info('connected to the coordinator', { farm: welcome.farm });
+    const offsets = new Map(welcome.logs.map(({ attempt, offset }) => [attempt, offset]));
+    for (const [attempt, { pump }] of this.held) pump?.resume(offsets.get(attempt) ?? 0);
+    this.take({ type: 'connected', stop: welcome.stop });
+    this.beat(welcome.heartbeatMs);
+  }
+
+  private onMessage(message: Exclude<CoordinatorMessage, { type: 'welcome' | 'refuse' }>): void {
+    switch (message.type) {
+      case 'assign':
+        this.take({ type: 'assigned', work: message.work, attempts: message.attempts });
+        break;
+      case 'stop':
+        for (const { attempt, reason, graceMs } of message.attempts) this.take({ type: 'stop', attempt, reason, graceMs });
+        break;
+      case 'acknowledge':
+        this.take({ type: 'acknowledged', attempts: message.attempts });
+        break;
+      case 'log-acknowledge':
+        this.held.get(message.attempt)?.spool?.acknowledge(message.offset);
+        break;
+    }
+  }
+
+  private onClosed(reason: string, final: boolean): void {
+    this.options.logger.warn('the connection to the coordinator is gone', { reason });
+    this.heartbeat();
+    for (const { pump } of this.held.values()) pump?.rest();
+    this.take({ type: 'disconnected' });
+    if (final) this.refuse(reason);
+  }
+
+  // -------------------------------------------------------------------------------------------- what this machine offers
+
+  private describe(): NodeDescription {
+    return { ...this.options.description, executors: this.executors.map(({ kind }) => kind) };
+  }
+
+  private executorFor(work: Work): Executor | undefined {
+    const wanted = work.image === null ? 'host' : 'docker';
+    return this.executors.find(({ kind }) => kind === wanted || kind === 'null');
+  }
+
+  /** Asks each executor whether it works, tells the coordinator when that has changed, and looks again later. */
+  private async checkExecutors(): Promise<void> {
+    const { executors, logger, clock } = this.options;
+    const statuses = await Promise.all(executors.map(async (executor) => ({ executor, status: await executor.status() })));
+    const available = statuses.filter(({ status }) => status.available).map(({ executor }) => executor);
+    const changed = available.length !== this.executors.length || available.some((executor) => !this.executors.includes(executor));
+    this.executors = available;
+    if (changed) {
+      for (const { executor, status } of statuses) logger.info(`executor ${executor.kind}: ${status.message}`);
+      if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
+    }
+    this.executorCheck = clock.after(EXECUTOR_CHECK_MS, () => void this.checkExecutors());
+  }
+
+  private beat(everyMs: number): void {
+    this.heartbeat();
+    const send = async () => {
+      const metrics = await this.options.metrics();
+      if (!this.link.connected) return;
+      const cached = this.options.workspaces.cached();
+      const list = cached.join();
+      const changed = list !== this.announcedCache;
+      this.announcedCache = list;
+      this.link.send({
+        type: 'heartbeat',
+        metrics,
+        availability: this.options.description.availability,
+        running: this.held.size,
+        ...(changed ? { cached: [...cached] } : {}),
+      });
+    };
+    const repeat = () => {
+      send().catch((error: Error) => this.options.logger.warn('a heartbeat could not be sent', { error: error.message }));
+      this.heartbeat = this.options.clock.after(everyMs, repeat);
+    };
+    repeat();
+  }
+}

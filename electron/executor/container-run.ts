@@ -1,0 +1,141 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import type { Run, RunEnd } from '../ports.ts';
+import { type Engine, reasonOf, waitForExit } from './engine.ts';
+import { exitMessage } from './exit-message.ts';
+import type { OutputPump } from './output.ts';
+
+/**
+ * How long after the end output may be missing before the connection counts as stuck. The engine itself keeps up to
+ * 1 MiB of it for a slow reader, but gives up after two seconds on what does not fit.
+ */
+const OUTPUT_IDLE_MS = 10_000;
+/** The same for an engine that is lost. */
+const LOST_OUTPUT_IDLE_MS = 1_000;
+/** How long past its grace a stop may take before the engine counts as lost. */
+const STOP_SLACK_MS = 30_000;
+const KILLED_BY = new Set([137, 143]);
+
+export interface StartedContainer {
+  readonly engine: Engine;
+  readonly client: Docker;
+  readonly id: string;
+  readonly output: OutputPump;
+  readonly memoryMb: number;
+  /** Called once, when the run has ended and before anybody hears of it. */
+  readonly release: () => void;
+}
+
+/** Watches over a container that was just started. */
+export function watchContainer(started: StartedContainer): Run {
+  return new ContainerRun(started);
+}
+
+class ContainerRun implements Run {
+  readonly ended: Promise<RunEnd>;
+  private readonly started: StartedContainer;
+  private readonly container: Docker.Container;
+  private readonly startedAt = performance.now();
+  /** Rejected when the engine does not do what it must. */
+  private readonly lost = Promise.withResolvers<never>();
+  private readonly over = new AbortController();
+  private stopping = false;
+  private paused = false;
+
+  constructor(started: StartedContainer) {
+    this.started = started;
+    this.container = started.client.getContainer(started.id);
+    this.ended = this.finish().finally(() => {
+      this.over.abort();
+      started.release();
+    });
+    // Nobody reads on when the sink has failed, and a task that nobody reads would hang.
+    void started.output.done.then((error) => (error === undefined ? undefined : this.signal('SIGKILL')));
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.stopping = true;
+    // The engine signals no frozen container.
+    if (this.paused) await Promise.race([this.container.unpause().catch(() => {}), this.after(STOP_SLACK_MS)]);
+    if (graceMs > 0) {
+      void this.signal('SIGTERM');
+      await this.after(graceMs);
+    }
+    if (!this.over.signal.aborted) {
+      void this.signal('SIGKILL');
+      await this.after(STOP_SLACK_MS);
+    }
+    this.lost.reject(new Error('it did not end the container in time'));
+    await this.ended;
+  }
+
+  async pause(): Promise<void> {
+    if (this.over.signal.aborted || this.paused) return;
+    this.paused = true;
+    await this.container.pause().catch((error: unknown) => {
+      this.paused = false;
+      this.failUnlessOver(error);
+    });
+  }
+
+  async resume(): Promise<void> {
+    if (this.over.signal.aborted || !this.paused) return;
+    this.paused = false;
+    await this.container.unpause().catch((error: unknown) => this.failUnlessOver(error));
+  }
+
+  private async finish(): Promise<RunEnd> {
+    const { client, id, output, engine } = this.started;
+    let exitCode: number;
+    try {
+      exitCode = await Promise.race([waitForExit(client, id), this.lost.promise]);
+    } catch (error) {
+      const ranForMs = performance.now() - this.startedAt;
+      engine.forget();
+      output.finish(LOST_OUTPUT_IDLE_MS);
+      await output.done;
+      const message = `The container engine was lost while the task ran: ${reasonOf(error)}`;
+      return { reason: 'infrastructure', exitCode: null, message, ranForMs };
+    }
+    const ranForMs = performance.now() - this.startedAt;
+    output.finish(OUTPUT_IDLE_MS);
+    const why = exitCode === 0 ? undefined : explainExit(this.started, exitCode, this.stopping);
+    const sinkError = await output.done;
+    if (sinkError !== undefined) {
+      return { reason: 'infrastructure', exitCode, message: `The output of the task could not be kept: ${sinkError.message}`, ranForMs };
+    }
+    return { ...((await why) ?? { reason: 'completed', message: null }), exitCode, ranForMs };
+  }
+
+  private async signal(name: string): Promise<void> {
+    // One that has just ended cannot be signalled, and an engine that is away is noticed by whoever waits for the end.
+    await this.container.kill({ signal: name }).catch(() => {});
+  }
+
+  /** Resolves after `ms`, or when the run is over. */
+  private async after(ms: number): Promise<void> {
+    await pause(ms, undefined, { signal: this.over.signal }).catch(() => {});
+  }
+
+  private failUnlessOver(error: unknown): void {
+    if (!this.over.signal.aborted) throw error;
+  }
+}
+
+/** Why a command ended with another exit code than 0. */
+async function explainExit(started: StartedContainer, exitCode: number, stopping: boolean): Promise<Pick<RunEnd, 'reason' | 'message'>> {
+  try {
+    const state = (await started.client.getContainer(started.id).inspect()).State;
+    if (state.OOMKilled && !stopping) {
+      return { reason: 'out-of-memory', message: `The task needed more memory than its limit of ${started.memoryMb} MiB and was killed.` };
+    }
+    // An engine that shuts down kills its containers and still reports their ends, but accepts no new connection.
+    if (stopping || !KILLED_BY.has(exitCode) || (await started.engine.answers())) {
+      return { reason: 'exit', message: exitMessage(exitCode) };
+    }
+  } catch (error) {
+    return { reason: 'infrastructure', message: `The container engine was lost when the task ended: ${reasonOf(error)}` };
+  }
+  started.engine.forget();
+  return { reason: 'infrastructure', message: 'The container engine stopped while the task ran.' };
+}

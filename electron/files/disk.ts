@@ -1,0 +1,45 @@
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { LanyardError } from '../../shared/errors.ts';
+
+/** @returns the error's operating system code (`ENOENT`), or undefined when it has none */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Turns "no space" into a DISK_FULL that a person understands; every other error stays as it is. */
+export function namedDiskError(error: unknown, doing: string): unknown {
+  const code = errorCode(error);
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new LanyardError(
+    { code: 'DISK_FULL', message: `The disk is full: ${doing} failed.`, hint: 'Free some space, then try again.' },
+    { cause: error },
+  );
+}
+
+/** Writes all of `bytes` at `position`: one system call may write less than it was given. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.byteLength) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** Writes all of `parts`, one after the other, at `position`, without joining them first. */
+export async function writeParts(handle: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> {
+  const length = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  const { bytesWritten } = await handle.writev([...parts], position);
+  if (bytesWritten < length) await writeAll(handle, Buffer.concat(parts).subarray(bytesWritten), position + bytesWritten);
+}
+
+/** Makes a rename or a new name in `folder` survive a power cut. Windows has no such call and needs none. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { parseAttemptId } from '../../shared/ids.ts';
+import { LIMITS } from '../../shared/limits.ts';
+import {
+  type CoordinatorMessage,
+  coordinatorMessageSchema,
+  type Hello,
+  PROTOCOL_VERSION,
+  type WorkerMessage,
+  workerMessageSchema,
+} from '../../shared/protocol.ts';
+
+/** Where the coordinator listens for its workers. */
+export const LINK_PATH = '/link';
+
+export type LinkMessage = WorkerMessage | CoordinatorMessage;
+
+/** A message, or a sentence that says why the text is none. */
+export type Decoded<T> = { readonly message: T } | { readonly error: string };
+
+/** Parses and checks one text frame from a worker. Never throws. */
+export function decodeWorkerMessage(text: Buffer): Decoded<WorkerMessage> {
+  return decode(workerMessageSchema, text);
+}
+
+/** Parses and checks one text frame from a coordinator. Never throws. */
+export function decodeCoordinatorMessage(text: Buffer): Decoded<CoordinatorMessage> {
+  return decode(coordinatorMessageSchema, text);
+}
+
+/** The part of a greeting that every version of the protocol has in common. */
+const greetingSchema = z.looseObject({ type: z.literal('hello'), protocol: z.number().int() });
+
+/** As `decodeWorkerMessage`, for the first message: it must be a `hello` of this version, and the error names both. */
+export function decodeHello(text: Buffer): Decoded<Hello> {
+  const value = parseJson(text);
+  if ('error' in value) return value;
+  const greeting = greetingSchema.safeParse(value.message);
+  if (!greeting.success) return { error: 'the first message is not a hello' };
+  if (greeting.data.protocol !== PROTOCOL_VERSION) {
+    return {
+      error: `this worker speaks protocol ${greeting.data.protocol}, the coordinator ${PROTOCOL_VERSION}; install the same version`,
+    };
+  }
+  return check(workerMessageSchema, value.message) as Decoded<Hello>;
+}
+
+function decode<T>(schema: z.ZodType<T>, text: Buffer): Decoded<T> {
+  const value = parseJson(text);
+  return 'error' in value ? value : check(schema, value.message);
+}
+
+function parseJson(text: Buffer): Decoded<unknown> {
+  if (text.length > LIMITS.messageBytes) {
+    return { error: `the message has ${text.length} bytes; at most ${LIMITS.messageBytes} are allowed` };
+  }
+  try {
+    return { message: JSON.parse(text.toString('utf8')) };
+  } catch {
+    return { error: 'the message is not JSON' };
+  }
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown): Decoded<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return { message: result.data };
+  const issue = result.error.issues[0];
+  const field = issue === undefined ? '' : issue.path.map(String).join('.').slice(0, 200);
+  return { error: `the message is not valid: ${field === '' ? '' : `${field}: `}${issue?.message ?? 'unknown'}`.slice(0, 1_000) };
+}
+
+/** What goes on the wire for one message, in order, and a sentence for each part of it that cannot go. */
+export interface Encoded {
+  readonly frames: string[];
+  readonly errors: string[];
+}
+
+/**
+ * Encodes a message as text frames, each within `LIMITS.messageBytes` and `LIMITS.attemptsPerMessage`: most often one;
+ * a list that is too long goes out in parts. One item that is larger than a whole frame may be is left out, and named in `errors`.
+ */
+export function encodeMessage(message: LinkMessage): Encoded {
+  const encoded: Encoded = { frames: [], errors: [] };
+  encodeInto(encoded, message);
+  return encoded;
+}
+
+function encodeInto(encoded: Encoded, message: LinkMessage): void {
+  if (attemptCount(message) <= LIMITS.attemptsPerMessage) {
+    const text = JSON.stringify(message);
+    if (fits(text)) {
+      encoded.frames.push(text);
+      return;
+    }
+  }
+  const halves = split(message);
+  if (halves === undefined) {
+    encoded.errors.push(`a message "${message.type}"${firstAttempt(message)} is larger than ${LIMITS.messageBytes} bytes`);
+    return;
+  }
+  encodeInto(encoded, halves[0]);
+  encodeInto(encoded, halves[1]);
+}
+
+function firstAttempt(message: LinkMessage): string {
+  if (message.type === 'reports') return ` about ${message.reports[0]?.attempt}`;
+  return message.type === 'assign' ? ` about ${message.attempts[0]?.attempt}` : '';
+}
+
+/** A UTF-16 unit takes at most three bytes of UTF-8, so that most texts need no counting. */
+function fits(text: string): boolean {
+  return text.length * 3 <= LIMITS.messageBytes || Buffer.byteLength(text) <= LIMITS.messageBytes;
+}
+
+/** @returns how many attempts a message names, where it is one of those that may be split or merged; else 0. */
+export function attemptCount(message: LinkMessage): number {
+  switch (message.type) {
+    case 'reports':
+      return message.reports.length;
+    case 'assign':
+    case 'acknowledge':
+      return message.attempts.length;
+    case 'stop':
+      return message.attempts.length;
+    default:
+      return 0;
+  }
+}
+
+function split(message: LinkMessage): readonly [LinkMessage, LinkMessage] | undefined {
+  const count = attemptCount(message);
+  if (count < 2) return undefined;
+  const half = count >> 1;
+  switch (message.type) {
+    case 'reports':
+      return [
+        { ...message, reports: message.reports.slice(0, half) },
+        { ...message, reports: message.reports.slice(half) },
+      ];
+    case 'assign':
+      return [assignPart(message, 0, half), assignPart(message, half, count)];
+    case 'stop':
+      return [
+        { ...message, attempts: message.attempts.slice(0, half) },
+        { ...message, attempts: message.attempts.slice(half) },
+      ];
+    case 'acknowledge':
+      return [
+        { ...message, attempts: message.attempts.slice(0, half) },
+        { ...message, attempts: message.attempts.slice(half) },
+      ];
+    default:
+      return undefined;
+  }
+}
+
+type Assign = Extract<CoordinatorMessage, { type: 'assign' }>;
+
+/** Each part carries the jobs of its own attempts, and only those. */
+function assignPart(message: Assign, start: number, end: number): Assign {
+  const attempts = message.attempts.slice(start, end);
+  const jobs = new Set<number | undefined>(attempts.map(({ attempt }) => parseAttemptId(attempt)?.job));
+  return { type: 'assign', work: message.work.filter(({ job }) => jobs.has(job)), attempts };
+}

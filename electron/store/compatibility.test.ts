@@ -1,0 +1,89 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { JobId, NodeId } from '../../shared/ids.ts';
+import { TASK_STATES } from '../../shared/job.ts';
+import { batch, blob, counts, newJob, nodeRow, silent, taskRow } from '../../tests/fakes/store-rows.ts';
+import { SCHEMA_VERSION } from './schema.ts';
+import { openStore } from './store.ts';
+
+const VERSIONS = new URL('./versions/', import.meta.url);
+const job = 3 as JobId;
+/** In the order of their codes. */
+const VERSION_1_REASONS = [
+  ...['completed', 'exit', 'out-of-memory', 'timeout', 'output-missing', 'input-refused', 'image-unavailable', 'input-unavailable'],
+  ...['executor-unavailable', 'infrastructure', 'node-lost', 'owner-interrupted', 'preempted', 'limit-unavailable'],
+  ...['coordinator-restarted', 'cancelled'],
+];
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lanyard-versions-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function openVersion(version: number) {
+  const path = join(folder, 'farm.db');
+  const database = new DatabaseSync(path);
+  database.exec(readFileSync(new URL(`version-${version}.sql`, VERSIONS), 'utf8'));
+  database.close();
+  return openStore({ path, wallMs: () => 0, logger: silent });
+}
+
+test('every version has its file here', () => {
+  expect(readdirSync(VERSIONS).sort()).toEqual(Array.from({ length: SCHEMA_VERSION }, (_, index) => `version-${index + 1}.sql`).sort());
+});
+
+test('a version 1 file opens with all that it holds, and can be written', () => {
+  const store = openVersion(1);
+  expect(store.farmId).toMatch(/^[0-9a-f-]{36}$/);
+  expect(store.nextJobId()).toBe(10);
+  const { jobs, nodes } = store.load();
+  expect(jobs.map((loaded) => loaded.row.id)).toEqual([job]);
+  expect(jobs[0]?.row.counts).toEqual(
+    Object.fromEntries(TASK_STATES.map((state) => [state, state === 'SUBMITTED' ? 0 : state === 'QUEUED' ? 2 : 1])),
+  );
+  expect(jobs[0]?.stored).toMatchObject({
+    owner: 'ana',
+    inputBytes: 1234,
+    spec: {
+      name: 'Shot 12',
+      image: 'blender:4',
+      input: blob('a'),
+      tasks: { kind: 'frames', frames: '1-8', chunk: 1 },
+      timeoutMs: 3_600_000,
+    },
+  });
+  expect(jobs[0]?.tasks.map((task) => task.state)).toEqual(TASK_STATES.slice(1));
+  expect(jobs[0]?.tasks[4]).toEqual(
+    taskRow(3, 5, {
+      state: 'FAILED',
+      avoid: ['node-a' as NodeId],
+      node: null,
+      exitCode: 2,
+      reason: 'exit',
+      message: 'exit code 2',
+      retriesUsed: 1,
+      requeues: 2,
+      attempt: 3,
+      finishedAt: 1_700_000_000_900,
+    }),
+  );
+  expect(nodes).toEqual([
+    nodeRow('node-a'),
+    nodeRow('node-b', { carrier: 'poll', adminAvailability: 'draining' }),
+    nodeRow('node-c', { adminAvailability: 'paused' }),
+  ]);
+  const reasons = [...store.attempts(job, 4), ...store.attempts(job, 5)].map((attempt) => attempt.reason);
+  expect(reasons).toEqual(VERSION_1_REASONS);
+  expect(store.outputs(job)).toEqual([{ index: 4, path: 'out/0005.png', bytes: 99, blob: blob('b') }]);
+  expect(store.job(4 as JobId)).toMatchObject({
+    owner: 'ben',
+    row: { state: 'CANCELLED', held: true, restState: 'CANCELLED', counts: counts({ CANCELLED: 1 }), reason: 'cancelled by ben' },
+  });
+  store.commit(batch(newJob(10)));
+  expect(store.nextJobId()).toBe(11);
+  store.close();
+});

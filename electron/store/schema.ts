@@ -1,0 +1,121 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/** Written into every database of ours (`LNYD`), so that another program's file is never taken for one. */
+export const APPLICATION_ID = 0x4c4e5944;
+
+/**
+ * Step N turns a version N-1 database into version N. Steps are only ever appended: files of every version that was
+ * released are in use somewhere, and `compatibility.test.ts` opens one of each.
+ *
+ * Rows are compact because there may be millions: codes instead of words (`rows.ts`), numbers instead of node names,
+ * bytes instead of hexadecimal, and no row ids where the natural key is composite.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE spec (
+    job INTEGER PRIMARY KEY,
+    input BLOB,
+    input_bytes INTEGER,
+    json TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE job (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    task_count INTEGER NOT NULL,
+    rest_state INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    retries INTEGER NOT NULL,
+    submitted_at INTEGER NOT NULL,
+    queued_at INTEGER,
+    started_at INTEGER,
+    finished_at INTEGER,
+    reason TEXT
+  ) STRICT;
+  CREATE INDEX job_by_state ON job (state);
+  CREATE INDEX job_by_state_and_priority ON job (state, priority DESC);
+  CREATE INDEX job_by_owner ON job (owner, state);
+  CREATE INDEX job_by_owner_and_priority ON job (owner, state, priority DESC);
+
+  CREATE TABLE task (
+    job INTEGER NOT NULL,
+    task_index INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    retries_used INTEGER NOT NULL,
+    requeues INTEGER NOT NULL,
+    node INTEGER,
+    avoid TEXT,
+    assigned_at INTEGER,
+    started_at INTEGER,
+    finished_at INTEGER,
+    exit_code INTEGER,
+    reason INTEGER,
+    message TEXT,
+    PRIMARY KEY (job, task_index)
+  ) STRICT, WITHOUT ROWID;
+  -- Only the states that are rare and looked for: an index of all would cost each of a task's moves a second write.
+  CREATE INDEX task_unsuccessful ON task (job, state) WHERE state >= 5;
+
+  CREATE TABLE attempt (
+    job INTEGER NOT NULL,
+    task_index INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    node INTEGER NOT NULL,
+    reason INTEGER NOT NULL,
+    message TEXT,
+    exit_code INTEGER,
+    assigned_at INTEGER NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER NOT NULL,
+    PRIMARY KEY (job, task_index, number)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Without the attempt's number in the key: a second result of one task does not fit in.
+  CREATE TABLE output (
+    job INTEGER NOT NULL,
+    task_index INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    blob BLOB NOT NULL,
+    PRIMARY KEY (job, task_index, path)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Every node that a row names, for ever: the history of a job outlives the node.
+  CREATE TABLE node_name (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+
+  CREATE TABLE node (
+    number INTEGER PRIMARY KEY,
+    description TEXT NOT NULL,
+    admin_availability INTEGER NOT NULL,
+    carrier INTEGER NOT NULL,
+    registered_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
+
+/** The version that this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Brings a database up to `SCHEMA_VERSION`, each step in a transaction of its own. @returns the version it had */
+export function migrate(database: DatabaseSync): number {
+  const before = pragmaNumber(database, 'user_version');
+  for (let version = before + 1; version <= SCHEMA_VERSION; version++) {
+    const step = MIGRATIONS[version - 1] as string;
+    database.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version}; COMMIT;`);
+  }
+  return before;
+}
+
+export function pragmaNumber(database: DatabaseSync, name: 'user_version' | 'application_id' | 'page_count'): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+}

@@ -1,0 +1,56 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { type Connection, startCoordinator } from '../../../electron/compose.ts';
+import { jobSpecSchema } from '../../../shared/job.ts';
+import { type CoordinatorSettings, coordinatorSettingsSchema } from '../../../shared/settings.ts';
+import { silentLogger } from '../../fakes/silent-logger.ts';
+import { programOptions, serve } from '../programs.ts';
+
+/** A coordinator whose event loop is watched. */
+
+export interface CoordinatorOptions {
+  readonly dataFolder: string;
+  readonly settings: Partial<CoordinatorSettings>;
+}
+
+export type CoordinatorQuestion =
+  | { readonly type: 'connection' }
+  /** Submits this many jobs of one task each, as if by the API. */
+  | { readonly type: 'fill'; readonly jobs: number; readonly spec: object }
+  /** The longest delay of the event loop since the last such question, ms. */
+  | { readonly type: 'longest-delay' };
+
+export interface CoordinatorAnswer {
+  readonly connection: Connection;
+  readonly longestDelayMs: number;
+}
+
+/** Jobs of one `fill` that are submitted before their turn is awaited. */
+const AT_ONCE = 1_000;
+const BY = { subject: 'bench', role: 'admin' } as const;
+
+const { dataFolder, settings } = programOptions<CoordinatorOptions>();
+const node = await startCoordinator({
+  dataFolder,
+  settings: coordinatorSettingsSchema.parse({ port: 0, defaultImage: null, ...settings }),
+  logger: silentLogger,
+});
+const delays = monitorEventLoopDelay({ resolution: 1 });
+delays.enable();
+
+async function fill(jobs: number, spec: object): Promise<void> {
+  const parsed = jobSpecSchema.parse(spec);
+  for (let done = 0; done < jobs; done += AT_ONCE)
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, jobs - done) }, () => node.farm.submit(parsed, BY)));
+}
+
+serve<CoordinatorQuestion, CoordinatorAnswer>(async (question) => {
+  if (question.type === 'fill') await fill(question.jobs, question.spec);
+  const longestDelayMs = delays.max / 1e6;
+  if (question.type === 'longest-delay') delays.reset();
+  return { connection: node.connection, longestDelayMs };
+});
+
+process.once('SIGTERM', async () => {
+  await node.close();
+  process.exit();
+});

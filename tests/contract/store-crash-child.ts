@@ -1,0 +1,20 @@
+import { openStore } from '../../electron/store/store.ts';
+import { attemptRow, batch, newJob, silent, taskRow } from '../fakes/store-rows.ts';
+
+/** Commits batches until it is killed, and says after each how far it got: `node store-crash-child.ts DATABASE`. */
+const store = openStore({ path: String(process.argv[2]), wallMs: Date.now, logger: silent });
+const ROWS = 20;
+const commitNext = (): void => {
+  const id = store.nextJobId();
+  const indexes = Array.from({ length: ROWS }, (_, index) => index);
+  store.commit(
+    batch({
+      ...newJob(id, { row: { taskCount: ROWS } }),
+      tasks: indexes.map((index) => taskRow(id, index, { state: 'COMPLETED' })),
+      attempts: indexes.map((index) => attemptRow(id, index, 1)),
+    }),
+  );
+  process.stdout.write(`${id}\n`);
+  setImmediate(commitNext);
+};
+commitNext();

@@ -1,0 +1,6 @@
+import type { Logger } from '../../electron/ports.ts';
+
+const nothing = () => {};
+
+/** Keeps nothing. */
+export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };

@@ -1,0 +1,353 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { UpAnnouncement } from '../../electron/cli/up.ts';
+import { zipFolder } from '../../electron/files/zip.ts';
+import { decodePng } from '../../resources/examples/path-tracer/png.mjs';
+import { viewEventSchema } from '../../shared/view.ts';
+
+/** The command line from end to end: real processes, a coordinator and a worker with the host executor. */
+
+const MAIN = join(import.meta.dirname, '../../electron/cli/main.ts');
+
+let folder: string;
+let farm: Started;
+let announced: UpAnnouncement;
+
+interface Started {
+  readonly process: ChildProcess;
+  readonly result: Promise<Result>;
+}
+
+interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function environment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const clean = Object.entries(process.env).filter(([name]) => !/^(LANYARD_|MAX_PARALLEL_JOBS|DOCKER_|NO_COLOR|FORCE_COLOR)/.test(name));
+  return { ...Object.fromEntries(clean), ...extra };
+}
+
+function begin(argv: readonly string[], extra?: Readonly<Record<string, string>>): Started {
+  const child = spawn(process.execPath, [MAIN, ...argv], { cwd: folder, env: environment(extra), stdio: ['ignore', 'pipe', 'pipe'] });
+  const result = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(([[code], stdout, stderr]) => ({
+    code: code as number | null,
+    stdout,
+    stderr,
+  }));
+  return { process: child, result };
+}
+
+/** Runs a command against the farm of this file. */
+function lanyard(...argv: readonly string[]): Promise<Result> {
+  return begin(['--data', join(folder, 'data'), ...argv]).result;
+}
+
+async function json<T>(...argv: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await lanyard('--json', ...argv);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as T;
+}
+
+/** Waits for a line of stderr. */
+async function said(started: Started, pattern: RegExp): Promise<RegExpExecArray> {
+  if (started.process.stderr === null) throw new Error('started without a pipe');
+  let all = '';
+  for await (const [chunk] of on(started.process.stderr)) {
+    all += String(chunk);
+    const match = pattern.exec(all);
+    if (match !== null) return match;
+  }
+  throw new Error(`${pattern} was never said, but: ${all}`);
+}
+
+/** Data as it comes, without taking it from others that read. */
+async function* on(stream: NodeJS.ReadableStream): AsyncGenerator<[unknown]> {
+  const ended = once(stream, 'end').then(() => undefined);
+  for (;;) {
+    const next = await Promise.race([once(stream, 'data'), ended]);
+    if (next === undefined) return;
+    yield next as [unknown];
+  }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lanyard-cli-'));
+  const argv = [
+    '--json',
+    '--data',
+    join(folder, 'data'),
+    'up',
+    '--port',
+    '0',
+    '--name',
+    'north',
+    '--allow-host',
+    '--no-docker',
+    '--max-parallel',
+    '2',
+  ];
+  farm = begin([...argv, '--stop-grace', '200ms'], { LANYARD_ZONE: 'cellar' });
+  if (farm.process.stdout === null) throw new Error('started without a pipe');
+  const [line] = await Promise.race([
+    once(createInterface(farm.process.stdout), 'line'),
+    farm.result.then(({ code, stderr }) => {
+      throw new Error(`it ended with ${code}: ${stderr}`);
+    }),
+  ]);
+  announced = JSON.parse(line as string) as UpAnnouncement;
+});
+
+afterAll(async () => {
+  farm?.process.kill('SIGKILL');
+  await farm?.result;
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('`up` says where it is and shows its worker with the settings of all sources', async () => {
+  expect(announced).toMatchObject({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), dataFolder: join(folder, 'data') });
+  const { nodes } = await json<{ nodes: { description: { id: string; name: string; zone: string; maxParallel: number } }[] }>('nodes');
+  expect(nodes.map((node) => node.description)).toMatchObject([{ id: announced.node, name: 'north', zone: 'cellar', maxParallel: 2 }]);
+  expect((await lanyard('nodes')).stdout).toMatch(/^NODE .*\n.*north +(IDLE|BUSY)/);
+});
+
+describe('submit', () => {
+  test('a command after --, and its log', async () => {
+    const { code, stderr } = await lanyard(
+      'submit',
+      '--host',
+      '--name',
+      'echo',
+      '--wait',
+      '--',
+      'node',
+      '-e',
+      'console.log("hello", process.env.LANYARD_INDEX)',
+    );
+    expect([code, stderr]).toEqual([0, expect.stringContaining('COMPLETED')]);
+    const id = /job (\d+)/.exec(stderr)?.[1] as string;
+    expect(await lanyard('logs', id, '--stream', 'stdout')).toEqual({ code: 0, stdout: 'hello 0\n', stderr: '' });
+    expect(await json('job', id)).toMatchObject({ id: Number(id), name: 'echo', state: 'COMPLETED', spec: { image: null } });
+    expect((await lanyard('job', id)).stdout).toMatch(/^state +COMPLETED$/m);
+    expect((await lanyard('jobs', '--search', 'ech')).stdout).toMatch(/echo .* COMPLETED +1\/1/);
+  });
+
+  test('a folder with lanyard.json, with its outputs downloaded', async () => {
+    const job = join(folder, 'job');
+    await mkdir(job);
+    await writeFile(
+      join(job, 'make.mjs'),
+      'import fs from "node:fs"; const frame = process.argv[2]; fs.mkdirSync("out"); fs.writeFileSync("out/" + frame + ".txt", "frame " + frame);',
+    );
+    await writeFile(
+      join(job, 'lanyard.json'),
+      JSON.stringify({
+        command: ['node', 'make.mjs', '{frame}'],
+        image: null,
+        outputs: ['out/*.txt'],
+        tasks: { kind: 'frames', frames: '1-3' },
+      }),
+    );
+    const { code, stdout, stderr } = await lanyard('--json', 'submit', job, '--download', 'saved');
+    expect(code, stderr).toBe(0);
+    const view = JSON.parse(stdout) as { id: number };
+    expect(view).toMatchObject({ name: 'job', state: 'COMPLETED', taskCount: 3 });
+    expect((await readdir(join(folder, 'saved', 'out'))).toSorted()).toEqual(['1.txt', '2.txt', '3.txt']);
+    expect(await readFile(join(folder, 'saved', 'out', '2.txt'), 'utf8')).toBe('frame 2');
+    expect((await json<{ outputs: unknown[] }>('outputs', String(view.id))).outputs).toHaveLength(3);
+    expect((await lanyard('tasks', String(view.id))).stdout).toMatch(/COMPLETED +1 +north|COMPLETED +1 +node-/);
+  });
+
+  test('a zip with lanyard.json in the one folder that holds all', async () => {
+    const top = join(folder, 'zipped');
+    await mkdir(join(top, 'inner'), { recursive: true });
+    await writeFile(join(top, 'inner', 'lanyard.json'), JSON.stringify({ command: ['node', 'say.mjs'], image: null, name: 'from a zip' }));
+    await writeFile(join(top, 'inner', 'say.mjs'), 'console.log("from inside")');
+    await zipFolder(top, join(folder, 'project.zip'));
+    const { code, stdout, stderr } = await lanyard('--json', 'submit', 'project.zip', '--wait');
+    expect(code, stderr).toBe(0);
+    const view = JSON.parse(stdout) as { id: number; name: string };
+    expect(view.name).toBe('from a zip');
+    expect((await lanyard('logs', `${view.id}.0.1`)).stdout).toContain('from inside\n');
+  });
+
+  test('a job that fails ends with 1 and says where to look', async () => {
+    const { code, stderr } = await lanyard('submit', '--host', '--retries', '0', '--wait', '--', 'node', '-e', 'process.exit(7)');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/FAILED/);
+    expect(stderr).toMatch(/task \d+\.0 on .*exit code 7; see `lanyard logs \d+\.0`/);
+  });
+
+  test('the time is over with 124, and the job goes on until it is cancelled', async () => {
+    const { code, stdout, stderr } = await lanyard(
+      '--json',
+      'submit',
+      '--host',
+      '--wait-timeout',
+      '300ms',
+      '--',
+      'node',
+      '-e',
+      'setTimeout(() => {}, 60_000)',
+    );
+    expect([code, stderr]).toEqual([124, expect.stringContaining('lanyard cancel')]);
+    const { id } = JSON.parse(stdout) as { id: number };
+    expect((await json<{ state: string }>('job', String(id))).state).not.toBe('CANCELLED');
+    expect((await lanyard('cancel', String(id))).stdout).toMatch(/CANCELLED/);
+    expect((await lanyard('cancel', String(id))).code).toBe(5);
+  });
+
+  test('Ctrl-C detaches from the job, says how to follow it, and ends with 130', async () => {
+    const waiting = begin([
+      '--data',
+      join(folder, 'data'),
+      'submit',
+      '--host',
+      '--wait',
+      '--',
+      'node',
+      '-e',
+      'setTimeout(() => {}, 60_000)',
+    ]);
+    const [, id] = await said(waiting, /job (\d+): RUNNING/);
+    waiting.process.kill('SIGINT');
+    const { code, stderr } = await waiting.result;
+    expect([code, stderr]).toEqual([130, expect.stringContaining(`lanyard logs ${id} -f`)]);
+    expect(await json('job', String(id))).toMatchObject({ state: 'RUNNING' });
+    await json('cancel', String(id));
+  });
+});
+
+test('logs of a whole job are followed to the end, with the task before each line', async () => {
+  const { id } = await json<{ id: number }>(
+    'submit',
+    '--host',
+    '--count',
+    '3',
+    '--',
+    'node',
+    '-e',
+    'console.log("task", process.env.LANYARD_INDEX)',
+  );
+  const followed = await lanyard('logs', String(id), '-f', '--stream', 'stdout');
+  expect(followed.code).toBe(0);
+  expect(followed.stdout.trim().split('\n').toSorted()).toEqual([0, 1, 2].map((index) => `[${id}.${index}] task ${index}`));
+  const records = (await lanyard('--json', 'logs', `${id}.1`)).stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { stream: string; text: string });
+  expect(
+    records
+      .filter((record) => record.stream === 'stdout')
+      .map((record) => record.text)
+      .join(''),
+  ).toBe('task 1\n');
+});
+
+test('jobs are held, released, given a priority, explained, retried and removed', async () => {
+  const { id } = await json<{ id: number }>('submit', '--host', '--cpu', '4000', '--retries', '0', '--', 'true');
+  expect(await json('hold', String(id))).toMatchObject({ held: true });
+  expect(await json('release', String(id))).toMatchObject({ held: false });
+  expect(await json('priority', String(id), '80')).toMatchObject({ priority: 80 });
+  expect((await lanyard('explain', String(id))).stdout).toMatch(/cpu/i);
+  expect((await lanyard('remove', String(id))).code).toBe(5);
+  expect(await json('cancel', String(id))).toMatchObject({ state: 'CANCELLED' });
+  expect(await json('retry', String(id))).toMatchObject({ state: 'QUEUED' });
+  await json('cancel', String(id));
+  expect(await json('remove', String(id))).toEqual({ ok: true });
+  expect((await lanyard('job', String(id))).code).toBe(5);
+});
+
+test('nodes are paused and resumed by name or by the beginning of the id', async () => {
+  expect(await json('pause', 'north')).toMatchObject({ availability: 'paused' });
+  expect(await json('drain', String(announced.node).slice(0, 12))).toMatchObject({ availability: 'draining' });
+  expect(await json('resume', String(announced.node))).toMatchObject({ availability: 'available' });
+  expect((await lanyard('pause', 'south')).code).toBe(5);
+});
+
+test('the event stream is NDJSON and ends with 130 on Ctrl-C', async () => {
+  const watching = begin(['--data', join(folder, 'data'), '--json', 'events']);
+  if (watching.process.stdout === null) throw new Error('started without a pipe');
+  const [line] = (await once(createInterface(watching.process.stdout), 'line')) as [string];
+  expect(viewEventSchema.parse(JSON.parse(line)).type).toBe('snapshot');
+  watching.process.kill('SIGINT');
+  expect((await watching.result).code).toBe(130);
+});
+
+test('a backup is written where it says', async () => {
+  const { path } = await json<{ path: string }>('backup');
+  expect((await stat(path)).size).toBeGreaterThan(0);
+});
+
+test.each<[string, readonly string[], number, RegExp]>([
+  ['an unknown option', ['jobs', '--nonsense'], 2, /unknown option/],
+  ['no command', [], 2, /Usage: lanyard/],
+  ['an id that is none', ['job', 'x'], 2, /"x" is not a job/],
+  ['a setting that is not valid', ['up', '--port', '70000'], 2, /--port: coordinator\.port is "70000"/],
+  ['an input that is not there', ['submit', 'nowhere.zip'], 2, /cannot read nowhere\.zip/],
+  ['a state that is none', ['jobs', '--state', 'DONE'], 2, /state/],
+  ['a coordinator that does not answer', ['--url', 'http://127.0.0.1:9', '--token', 'x', 'jobs'], 3, /no coordinator answers/],
+  ['a job that is not there', ['logs', '999999'], 5, /hint|999999/],
+])('%s ends with its exit code', async (_, argv, expected, message) => {
+  const { code, stdout, stderr } = await lanyard(...argv);
+  expect([code, stdout]).toEqual([expected, '']);
+  expect(stderr).toMatch(message);
+});
+
+test('a wrong token ends with 4, and the right one may come from the environment', async () => {
+  expect((await lanyard('--url', announced.url, '--token', 'wrong', 'jobs')).code).toBe(4);
+  const { token } = JSON.parse(await readFile(join(folder, 'data', 'connection.json'), 'utf8')) as { token: string };
+  expect((await begin(['jobs'], { LANYARD_URL: announced.url, LANYARD_TOKEN: token }).result).code).toBe(0);
+  const empty = await begin(['--json', 'jobs'], { LANYARD_DATA: join(folder, 'empty') }).result;
+  expect(empty.code).toBe(3);
+  expect(JSON.parse(empty.stderr)).toMatchObject({ error: { code: 'UNAVAILABLE' } });
+});
+
+test('help and version need no coordinator', async () => {
+  expect(await lanyard('submit', '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('--matrix') });
+  expect(await lanyard('--version')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+});
+
+describe('the demo', () => {
+  test('renders frames on two workers and leaves only the pictures', async () => {
+    const temporary = join(folder, 'tmp');
+    await mkdir(temporary);
+    const argv = ['--json', 'demo', '--out', 'demo', '--frames', '1-4', '--size', '32x18', '--samples', '1'];
+    const { code, stdout, stderr } = await begin(argv, { TMPDIR: temporary }).result;
+    expect(code, stderr).toBe(0);
+    const { workers, frames, contactSheet } = JSON.parse(stdout) as {
+      workers: { frames: number }[];
+      frames: string[];
+      contactSheet: string;
+    };
+    expect(workers.reduce((sum, worker) => sum + worker.frames, 0)).toBe(4);
+    expect(frames).toHaveLength(4);
+    const sheet = decodePng(await readFile(contactSheet));
+    expect([sheet.width, sheet.height]).toEqual([2 * 32 + 3 * 4, 2 * 18 + 3 * 4]);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  test('cleans up on Ctrl-C', async () => {
+    const temporary = join(folder, 'tmp2');
+    await mkdir(temporary);
+    const running = begin(['demo', '--out', 'demo2', '--size', '1600x900'], { TMPDIR: temporary });
+    const [, url] = await said(running, /up at (http:\S+);[\s\S]*job 1 is submitted/);
+    running.process.kill('SIGINT');
+    expect((await running.result).code).toBe(130);
+    expect(await readdir(temporary)).toEqual([]);
+    await expect(fetch(url as string)).rejects.toThrow();
+  });
+});
+
+// Last, as it ends the farm that the others need.
+test('`up` goes down in good order on Ctrl-C', async () => {
+  farm.process.kill('SIGINT');
+  expect((await farm.result).code).toBe(0);
+});

@@ -1,0 +1,72 @@
+import type { Dependency, JobPolicy, StoredJob } from '../../electron/core/events.ts';
+import type { WriteBatch } from '../../electron/ports.ts';
+import { type AttemptId, attemptId, type BlobId, type JobId, type NodeId } from '../../shared/ids.ts';
+import { type AttemptRow, isTerminal, type JobRow, type TaskRow } from '../../shared/job.ts';
+import type { NodeRow } from '../../shared/node.ts';
+
+/** What a job was submitted with; stands for its specification. */
+export interface Submission {
+  readonly id: JobId;
+  readonly policy: JobPolicy;
+  readonly input: BlobId | null;
+  readonly inputReady: boolean;
+  readonly after: readonly JobId[];
+}
+
+/** One turn's rows, and the submissions that came or changed with them. */
+export interface Writes {
+  readonly rows: WriteBatch | undefined;
+  readonly submissions: readonly Submission[];
+}
+
+/** The coordinator's disk: all that is left of a coordinator after a crash. */
+export class Disk {
+  full = false;
+  readonly submissions = new Map<JobId, Submission>();
+  readonly jobs = new Map<JobId, JobRow>();
+  readonly tasks = new Map<JobId, Map<number, TaskRow>>();
+  readonly attempts = new Map<AttemptId, AttemptRow>();
+  readonly nodes = new Map<NodeId, NodeRow>();
+
+  /** All of it, or nothing. @returns false when the disk is full */
+  write({ rows, submissions }: Writes): boolean {
+    if (this.full && (rows !== undefined || submissions.length > 0)) return false;
+    for (const submission of submissions) this.submissions.set(submission.id, submission);
+    for (const node of rows?.removedNodes ?? []) this.nodes.delete(node);
+    for (const row of rows?.nodes ?? []) this.nodes.set(row.description.id, row);
+    for (const row of rows?.jobs ?? []) this.jobs.set(row.id, row);
+    for (const row of rows?.tasks ?? []) this.tasksOf(row.job).set(row.index, row);
+    for (const row of rows?.attempts ?? []) this.attempts.set(attemptId(row.job, row.index, row.number), row);
+    return true;
+  }
+
+  task(job: JobId, index: number): TaskRow | undefined {
+    return this.tasks.get(job)?.get(index);
+  }
+
+  liveJobs(): JobRow[] {
+    return [...this.jobs.values()].filter((row) => !isTerminal(row.state));
+  }
+
+  dependencies(jobs: readonly JobId[]): Dependency[] {
+    return jobs.map((job) => {
+      const state = this.jobs.get(job)?.state;
+      return { job, ended: state !== undefined && isTerminal(state) ? state : null };
+    });
+  }
+
+  storedJob(row: JobRow): StoredJob {
+    const { policy, input, inputReady, after } = this.submissions.get(row.id) as Submission;
+    const tasks = [...this.tasksOf(row.id).values()].sort((left, right) => left.index - right.index);
+    return { row, policy, input, inputReady, after: this.dependencies(after), tasks };
+  }
+
+  private tasksOf(job: JobId): Map<number, TaskRow> {
+    let tasks = this.tasks.get(job);
+    if (tasks === undefined) {
+      tasks = new Map();
+      this.tasks.set(job, tasks);
+    }
+    return tasks;
+  }
+}

@@ -1,0 +1,156 @@
+import type { JobPolicy } from '../../electron/core/events.ts';
+import { jobIds, jobRow } from '../../electron/core/queries.ts';
+import type { JobId } from '../../shared/ids.ts';
+import type { Requirements } from '../../shared/job.ts';
+import { SOME_BLOB } from './executor.ts';
+import type { Random } from './random.ts';
+import { LABELS, LIMIT_NAMES } from './scenario.ts';
+import type { Farm } from './storm.ts';
+
+const COMMANDS = {
+  'cancel a job': 3,
+  'cancel a task': 2,
+  'retry a job': 5,
+  'hold a job': 3,
+  'release a job': 2,
+  'change a priority': 3,
+  'pause a node': 2,
+  'resume a node': 2,
+  'remove a node': 1,
+} as const;
+
+/** Plans what people do while the storm lasts: they submit jobs, and cannot leave them alone. */
+export function gatherPeople(farm: Farm): void {
+  const { coordinator } = farm;
+  const { random, scenario, timeline } = farm.world;
+  for (let number = 0; number < scenario.jobs; number++)
+    timeline.at(random.whole(0, scenario.stormMs * 0.8), () => coordinator.machine.whenAwake(() => submit(farm)));
+  for (let number = 0; number < scenario.commands; number++)
+    timeline.at(random.whole(0, scenario.stormMs), () => coordinator.machine.whenAwake(() => command(farm, random.weighted(COMMANDS))));
+}
+
+/** People let go of everything that only they can let go of. */
+export function letGo(farm: Farm): void {
+  const { coordinator, workers, pollers } = farm;
+  const state = coordinator.farm;
+  if (state === undefined) return;
+  for (const job of jobIds(state)) if (jobRow(state, job)?.held === true) coordinator.post({ type: 'hold', job, held: false });
+  for (const { description } of [...workers, ...pollers])
+    if (['paused', 'draining'].includes(coordinator.disk.nodes.get(description.id)?.adminAvailability ?? ''))
+      coordinator.post({ type: 'node-admin', node: description.id, availability: 'available' });
+  for (const { id, inputReady } of coordinator.disk.submissions.values()) if (!inputReady) bringInput(farm, id);
+}
+
+function submit(farm: Farm): void {
+  const { coordinator, world } = farm;
+  const { random, referee, timeline } = world;
+  if (coordinator.farm === undefined) return;
+  const known = [...coordinator.disk.jobs.keys()];
+  const after = known.length > 0 && random.chance(0.25) ? [...new Set([random.pick(known), random.pick(known)])] : [];
+  const id = coordinator.nextJobId();
+  const inputReady = random.chance(0.85);
+  const input = inputReady && random.chance(0.5) ? SOME_BLOB : null;
+  const policy = drawPolicy(farm);
+  coordinator.post({
+    type: 'job-submitted',
+    job: {
+      id,
+      policy,
+      taskCount: random.chance(0.4) ? 1 : random.whole(2, random.pick([5, 15, 40, random.chance(0.05) ? 400 : 20])),
+      priority: random.pick([10, 50, 50, 90]),
+      input,
+      inputReady,
+      after: coordinator.disk.dependencies(after),
+    },
+  });
+  coordinator.addSubmission({ id, policy, input, inputReady, after });
+  coordinator.settled((committed) => committed && referee.submitted(id));
+  if (!inputReady) timeline.after(random.whole(10, 20_000), () => coordinator.machine.whenAwake(() => bringInput(farm, id)));
+}
+
+/** The upload is through, or was given up. */
+function bringInput({ coordinator, world }: Farm, job: JobId): void {
+  const submission = coordinator.disk.submissions.get(job);
+  if (coordinator.farm === undefined || submission === undefined || submission.inputReady) return;
+  if (jobRow(coordinator.farm, job)?.state !== 'SUBMITTED') return;
+  if (world.random.chance(0.2)) {
+    coordinator.post({ type: 'input-failed', job, message: 'the upload was given up' });
+    return;
+  }
+  coordinator.post({ type: 'input-ready', job, input: SOME_BLOB });
+  coordinator.addSubmission({ ...submission, input: SOME_BLOB, inputReady: true });
+}
+
+function drawPolicy({ world }: Farm): JobPolicy {
+  const { random } = world;
+  return {
+    requirements: drawRequirements(random),
+    image: random.chance(0.8) ? 'image' : null,
+    network: random.chance(0.1),
+    timeoutMs: random.pick([2_000, 10_000, 60_000]),
+    maxRetries: random.whole(0, 3),
+    preemptible: random.chance(0.2),
+  };
+}
+
+function drawRequirements(random: Random): Requirements {
+  const gpus = random.chance(0.15) ? random.whole(1, 2) : 0;
+  return {
+    cpu: random.pick([0.5, 1, 1, 2, 4]),
+    ramMb: random.pick([64, 512, 1_024]),
+    gpus,
+    gpuRamMb: gpus > 0 && random.chance(0.5) ? 16_000 : 0,
+    diskMb: random.chance(0.1) ? 500 : 0,
+    labels: random.chance(0.15) ? [random.pick(LABELS)] : [],
+    ...(random.chance(0.1) ? { zone: 'north' } : {}),
+    limits: random.chance(0.2) ? { [random.pick(LIMIT_NAMES)]: 1 } : {},
+  };
+}
+
+function command(farm: Farm, what: keyof typeof COMMANDS): void {
+  const { coordinator, world, workers, pollers } = farm;
+  const { random, trace } = world;
+  const { disk } = coordinator;
+  if (coordinator.farm === undefined || disk.jobs.size === 0) return;
+  trace.count(what);
+  const job = random.pick([...disk.jobs.keys()]);
+  const node = random.pick([...workers, ...pollers]).description.id;
+  switch (what) {
+    case 'cancel a job':
+      coordinator.post({ type: 'cancel', job, by: 'somebody' });
+      break;
+    case 'cancel a task': {
+      const index = random.whole(0, (disk.jobs.get(job)?.taskCount ?? 1) - 1);
+      coordinator.post({ type: 'cancel', job, index, by: 'somebody' });
+      break;
+    }
+    case 'retry a job':
+      retry(farm);
+      break;
+    case 'hold a job':
+    case 'release a job':
+      coordinator.post({ type: 'hold', job, held: what === 'hold a job' });
+      break;
+    case 'change a priority':
+      coordinator.post({ type: 'set-priority', job, priority: random.whole(0, 100) });
+      break;
+    case 'pause a node':
+      coordinator.post({ type: 'node-admin', node, availability: random.pick(['paused', 'draining']) });
+      break;
+    case 'resume a node':
+      coordinator.post({ type: 'node-admin', node, availability: 'available' });
+      break;
+    case 'remove a node':
+      coordinator.post({ type: 'node-removed', node });
+      break;
+  }
+}
+
+/** As the daemon does: from the rows, when all that has happened so far is among them. */
+function retry({ coordinator, world }: Farm): void {
+  const { disk } = coordinator;
+  coordinator.settled((committed) => {
+    const candidates = [...disk.jobs.values()].filter(({ counts }) => counts.FAILED + counts.TIMED_OUT + counts.CANCELLED > 0);
+    if (committed && candidates.length > 0) coordinator.post({ type: 'retry', job: disk.storedJob(world.random.pick(candidates)) });
+  });
+}
