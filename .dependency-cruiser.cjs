@@ -8,12 +8,14 @@ const ALLOWED = {
   'electron/store': ['electron/ports.ts'],
   'electron/link': ['electron/ports.ts'],
   'electron/trust': ['electron/ports.ts'],
+  'electron/discovery': ['electron/ports.ts'],
   'electron/files': ['electron/ports.ts'],
   'electron/executor': ['electron/ports.ts'],
   'electron/machine': ['electron/ports.ts'],
   'electron/daemon': ['electron/core', 'electron/ports.ts'],
   'electron/api': ['electron/ports.ts', 'electron/daemon', 'electron/files'],
   'electron/compose.ts': ['electron/'],
+  'electron/app': ['electron/compose.ts', 'electron/ports.ts', 'electron/api/client.ts', 'electron/machine'],
   'electron/cli': [
     'electron/compose.ts',
     'electron/ports.ts',
@@ -22,6 +24,7 @@ const ALLOWED = {
     'electron/files',
     'electron/machine',
     'electron/executor/sockets.ts',
+    'electron/discovery',
   ],
 };
 
@@ -29,6 +32,7 @@ const ALLOWED = {
 const HOMES = {
   dockerode: '^electron/executor/',
   ws: '^electron/link/',
+  'bonjour-service': '^electron/discovery/',
   systeminformation: '^electron/machine/',
   'node:sqlite': '^electron/store/',
   fastify: '^electron/api/',
@@ -36,6 +40,8 @@ const HOMES = {
   yauzl: '^electron/files/',
   yazl: '^electron/files/',
   commander: '^electron/cli/',
+  electron: '^electron/app/',
+  react: '^renderer/',
 };
 
 const TEST = '\\.test\\.ts$';

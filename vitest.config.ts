@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{shared,electron}/**/*.test.ts', 'tests/{contract,simulation}/**/*.test.ts'],
+          include: ['{shared,electron,renderer}/**/*.test.ts', 'tests/{contract,simulation}/**/*.test.ts', 'tests/*.test.ts'],
           testTimeout: 20_000,
         },
       },
@@ -17,6 +17,15 @@ export default defineConfig({
           globalSetup: ['tests/integration/support/setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'lan',
+          include: ['tests/lan/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },

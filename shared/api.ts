@@ -72,8 +72,15 @@ export const ROUTES = {
     method: 'GET',
     path: '/api/farm',
     roles: [...READERS, 'worker'],
-    summary: 'The farm and its totals',
-    answer: z.object({ id: z.string(), name: z.string(), version: z.string(), totals: totalsSchema }),
+    summary: 'The farm and its totals, and who asks',
+    answer: z.object({
+      id: z.string(),
+      name: z.string(),
+      version: z.string(),
+      totals: totalsSchema,
+      /** Of the token that asks: a screen offers only what it may do. */
+      role: z.enum(['viewer', 'submitter', 'worker', 'admin']),
+    }),
   },
   submitJob: {
     method: 'POST',

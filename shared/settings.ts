@@ -20,6 +20,10 @@ export const coordinatorSettingsSchema = z.strictObject({
   timeoutSlackMs: ms('how long past its timeout the coordinator waits for the worker to report it', 60_000, 100),
   cooldownMs: ms('how long a node stays UNHEALTHY the first time; doubles', 30_000, 10),
   cooldownMaxMs: ms('longest time a node stays UNHEALTHY', 900_000, 10),
+  limits: z
+    .record(z.string().min(1).max(LIMITS.labelLength), z.coerce.number().int().min(0).max(1_000_000))
+    .default({})
+    .describe('counters that the whole farm shares (licences): how much of each can be held at once'),
   maxUploadBytes: z.number().int().min(1).max(LIMITS.blobBytes).default(LIMITS.blobBytes).describe('largest upload (bytes)'),
   fetchUrls: z.boolean().default(false).describe('download inputs named by URL (fileUrl of the earlier interface)'),
   logBytesPerAttempt: z

@@ -1,8 +1,7 @@
 import { setTimeout as timeout } from 'node:timers/promises';
 import type { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode, errorSchema, LanyardError } from '../../shared/errors.ts';
-
-export type QueryValue = string | number | boolean | readonly string[] | undefined;
+import type { QueryValue } from '../../shared/lanyard-client.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -17,9 +16,9 @@ export interface HttpRequest {
 export interface Http {
   readonly url: string;
   /** Sends bytes or a stream as they are; answers of any status come back. @throws UNAVAILABLE */
-  send(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array | string | undefined }): Promise<Response>;
+  send(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array<ArrayBuffer> | string | undefined }): Promise<Response>;
   /** As `send`; an answer that is no success is thrown as the error it carries. */
-  expectOk(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array | string | undefined }): Promise<Response>;
+  expectOk(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array<ArrayBuffer> | string | undefined }): Promise<Response>;
   /** Sends `body` as JSON and gives the answer's JSON. */
   json(request: HttpRequest): Promise<unknown>;
   /** @throws INTERNAL when `value` is not what `schema` says */

@@ -1,41 +1,16 @@
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
-import { ROUTES, type Route, type RouteName } from '../../shared/api.ts';
+import { ROUTES, type Route } from '../../shared/api.ts';
 import type { AttemptId, BlobId } from '../../shared/ids.ts';
+import type { AnswerOfCall, CallArguments, CallName, QueryValue } from '../../shared/lanyard-client.ts';
 import type { LogRecord } from '../../shared/protocol.ts';
 import type { OutputView, ViewEvent } from '../../shared/view.ts';
-import { createHttp, fillPath, type QueryValue } from './client-http.ts';
+import { createHttp, fillPath } from './client-http.ts';
 import { downloadBytes, followLog, watchFarm } from './client-streams.ts';
 import { uploadBlob } from './client-upload.ts';
 
-type Routes = typeof ROUTES;
-
-/** Routes whose body and answer are JSON. */
-export type CallName = {
-  [Name in RouteName]: Routes[Name] extends { readonly answer: z.ZodType }
-    ? Routes[Name] extends { readonly bytes: object }
-      ? never
-      : Name
-    : never;
-}[RouteName];
-
-type ParamsOf<R extends Route> = R extends { readonly params: infer S extends z.ZodType }
-  ? { readonly params: { readonly [Key in keyof z.output<S>]: string | number } }
-  : unknown;
-type QueryOf<R extends Route> = R extends { readonly query: infer S extends z.ZodType }
-  ? { readonly query?: { readonly [Key in keyof z.output<S>]?: QueryValue } }
-  : unknown;
-type BodyOf<R extends Route> = R extends { readonly body: infer S extends z.ZodType } ? { readonly body: z.input<S> } : unknown;
-
-/** What a call of a route must and may carry; lists in a query are joined with commas. */
-export type RequestOf<Name extends CallName> = ParamsOf<Routes[Name]> &
-  QueryOf<Routes[Name]> &
-  BodyOf<Routes[Name]> & { readonly signal?: AbortSignal };
-
-export type AnswerOfCall<Name extends CallName> = z.output<Routes[Name]['answer']>;
-
-type Arguments<Name extends CallName> =
-  Record<never, never> extends RequestOf<Name> ? [request?: RequestOf<Name>] : [request: RequestOf<Name>];
+/** A call here may be ended by a signal. */
+type Arguments<Name extends CallName> = CallArguments<Name, { readonly signal?: AbortSignal }>;
 
 /**
  * A coordinator's API. Every promise rejects with a `LanyardError`: the one that the coordinator answered, UNAVAILABLE when

@@ -1,9 +1,10 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { LanyardError } from '../../shared/errors.ts';
 
-/** Sent with every answer. A dashboard loads nothing from elsewhere and is framed by nobody; images that it fetched with its token are `blob:`. */
+/** Sent with every answer. A dashboard loads nothing from elsewhere and is framed by nobody; pictures and videos that it fetched with its token are `blob:`. */
 export const SECURITY_HEADERS = {
-  'content-security-policy': "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'content-security-policy':
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',

@@ -39,6 +39,7 @@ function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, 
       identities.set(request, admit(route, request.headers.authorization, authenticator));
     },
     handler: async (request, reply) => {
+      let signal: AbortSignal | undefined;
       const call = {
         params: parsed(route.params, request.params, 'the path'),
         query: parsed(route.query, request.query, 'the query'),
@@ -46,7 +47,11 @@ function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, 
         identity: identities.get(request) as Identity,
         request,
         reply,
-        signal: goneSignal(reply),
+        // Most calls are short and never ask for it.
+        get signal() {
+          signal ??= goneSignal(reply);
+          return signal;
+        },
       } as Call;
       const answer = await handler(call);
       reply.header('cache-control', 'no-store');
@@ -68,7 +73,8 @@ function parsed(schema: z.ZodType | undefined, value: unknown, what: string): un
 
 function goneSignal(reply: FastifyReply): AbortSignal {
   const abort = new AbortController();
-  reply.raw.once('close', () => abort.abort());
+  if (reply.raw.closed) abort.abort();
+  else reply.raw.once('close', () => abort.abort());
   return abort.signal;
 }
 

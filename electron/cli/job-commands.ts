@@ -85,7 +85,7 @@ export const tasks: Handler<ListOptions> = async (context, [id = ''], options) =
         task.exitCode === null ? '-' : String(task.exitCode),
         took(task, now),
         parametersText(task),
-        task.message ?? task.reason ?? phaseText(task),
+        task.message ?? (task.reason === 'completed' ? '' : task.reason) ?? phaseText(task),
       ]),
     );
     moreNote(context, answer.tasks.length, answer.total, 'tasks');

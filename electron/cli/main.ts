@@ -17,7 +17,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runCommandLine({
+// Node calls its SQLite experimental, which is our concern and not our users'.
+process.removeAllListeners('warning');
+process.on('warning', (warning) => {
+  if (warning.name !== 'ExperimentalWarning') process.stderr.write(`${warning.stack ?? warning.message}\n`);
+});
+
+const code = await runCommandLine({
   argv: process.argv.slice(2),
   stdout: process.stdout,
   stderr: process.stderr,
@@ -25,3 +31,6 @@ process.exitCode = await runCommandLine({
   cwd: process.cwd(),
   signal: interruption.signal,
 });
+
+// Whatever still holds the event loop (a kept connection, a timer) must not hold the user; what was written goes out first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -39,7 +39,7 @@ export function referenceMarkdown(): string {
 
 /** What the schema does not say of itself. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  name: 'what people see; `lanyard submit` takes the name of the file or folder otherwise',
+  name: 'what people see; `lanyard submit` takes the name of the file, folder or program otherwise',
   env: 'environment variables of the command',
   tasks: 'how the job is split into tasks; see the guide',
   'tasks.kind': '`single`: one task; the other forms have the fields below',

@@ -3,6 +3,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
 import { JOB_FILE } from '../../shared/job.ts';
+import { LIMITS } from '../../shared/limits.ts';
 import type { Client } from '../api/client.ts';
 import type { Context, Handler } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -21,7 +22,7 @@ export interface SubmitOptions extends JobFlags {
 /** Submits a zip, a folder, a job description, or just a command; see `lanyard submit --help`. */
 export const submit: Handler<SubmitOptions> = async (context, [path], options) => {
   const source = await openSource(context, path);
-  const { input, spec, taskCount } = jobFromFlags(source.description, nameFlag(source, options), context.trailing);
+  const { input, spec, taskCount } = jobFromFlags(source.description, nameFlag(source, options, context.trailing), context.trailing);
   const waitMs = durationMs('wait-timeout', options.waitTimeout);
   const client = await context.connect();
   const blob = await uploadSource(context, client, source);
@@ -129,10 +130,11 @@ function parseDescription(text: string, what: string): Source['description'] {
   return value as Source['description'];
 }
 
-/** A job that is named nowhere is called after its file or folder, or its program. */
-function nameFlag({ path, description }: Source, options: SubmitOptions): SubmitOptions {
-  if (options.name !== undefined || description.name !== undefined || path === '') return options;
-  return { ...options, name: basename(path).replace(/\.zip$/i, '') };
+/** A job that is named nowhere is called after its file or folder, or else after its program. */
+function nameFlag({ path, description }: Source, options: SubmitOptions, trailing: readonly string[]): SubmitOptions {
+  if (options.name !== undefined || description.name !== undefined) return options;
+  const name = path === '' ? (trailing[0] ?? options.command?.trim().split(/\s/)[0]) : basename(path).replace(/\.zip$/i, '');
+  return name === undefined || name === '' ? options : { ...options, name: name.slice(0, LIMITS.nameLength) };
 }
 
 async function uploadSource(context: Context, client: Client, source: Source): Promise<BlobId | undefined> {

@@ -69,7 +69,7 @@ export function createTerminal({ stdout, stderr, env }: Streams): Terminal {
     },
     json: (value, compact) => line(compact === undefined ? JSON.stringify(value, null, 2) : JSON.stringify(value)),
     table: (columns, rows) => {
-      for (const row of layOut(columns, rows, stdout.isTTY === true ? stdout.columns : undefined, style)) line(row);
+      for (const row of layOut(columns, rows, stdout.isTTY === true ? stdout.columns || undefined : undefined, style)) line(row);
     },
     note(text) {
       clearProgress();
@@ -79,7 +79,7 @@ export function createTerminal({ stdout, stderr, env }: Streams): Terminal {
       if (!isInteractive) return;
       clearProgress();
       if (text === undefined) return;
-      stderr.write(shorten(text, (stderr.columns ?? 80) - 1));
+      stderr.write(shorten(text, (stderr.columns || 80) - 1));
       progressShown = true;
     },
   };

@@ -5,6 +5,7 @@ import type { CoordinatorNode, WorkerNode } from '../compose.ts';
 import type { Logger } from '../ports.ts';
 import { readConnection } from './connection.ts';
 import type { Context, Handler } from './context.ts';
+import { dashboardLink, findDashboard } from './dashboard.ts';
 import { defaultDataFolder } from './data-folder.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { readSettingsFile, resolveSettings, type Settings } from './settings.ts';
@@ -38,7 +39,15 @@ export const up: Handler<UpOptions> = async (context, _operands, options) => {
   let coordinator: CoordinatorNode | undefined;
   let worker: WorkerNode | undefined;
   try {
-    if (parts.coordinator) coordinator = await startCoordinator({ dataFolder, settings: settings.coordinator, logger });
+    if (parts.coordinator) {
+      const dashboardFolder = await findDashboard();
+      coordinator = await startCoordinator({
+        dataFolder,
+        settings: settings.coordinator,
+        logger,
+        ...(dashboardFolder === undefined ? {} : { dashboardFolder }),
+      });
+    }
     const target = remote ?? (await ownTarget(coordinator, dataFolder));
     // The worker's files stand apart from the coordinator's, so that either can be moved or removed alone.
     if (parts.worker)
@@ -120,10 +129,15 @@ function announce(
   }
   terminal.note(`farm "${settings.coordinator.farmName}" is up at ${announcement.url}; Ctrl-C ends it`);
   terminal.note(`its data: ${dataFolder}`);
+  // A token belongs on a screen that somebody looks at, not in the journal of a service.
+  terminal.note(
+    terminal.isInteractive
+      ? `its dashboard: ${dashboardLink({ ...coordinator.connection, url: announcement.url })}`
+      : 'its dashboard: `lanyard dashboard` prints a link',
+  );
   const { hostname, port } = new URL(coordinator.url);
   const addresses = hostname === '0.0.0.0' || hostname === '[::]' ? lanAddresses() : [];
   if (addresses.length === 0) terminal.note('other machines cannot reach it; `--host 0.0.0.0` lets them');
-  // The token itself is not printed: what stands in a terminal ends in logs and screenshots.
   for (const address of addresses)
     terminal.note(`another machine joins with: lanyard up --join http://${address}:${port} --token (workerToken of connection.json)`);
 }

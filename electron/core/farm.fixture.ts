@@ -11,14 +11,12 @@ import { createFarm, step } from './step.ts';
 /** A farm for tests, with short words for what happens to it. After every event all invariants are checked. */
 
 export const CONFIG: FarmConfig = {
-  heartbeatMs: 10_000,
   offlineAfterMs: 30_000,
   connectionGraceMs: 5_000,
   assignTimeoutMs: 600_000,
   timeoutSlackMs: 60_000,
   cooldownMs: 30_000,
   cooldownMaxMs: 900_000,
-  sweepMs: 5_000,
   limits: { licence: 2 },
 };
 

@@ -1,4 +1,5 @@
 import { isTerminal } from '../../shared/job.ts';
+import { nextDeadline } from './deadlines.ts';
 import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
 import { nextCheck } from './nodes.ts';
 import { cannotServe } from './placement.ts';
@@ -171,6 +172,8 @@ function checkOpenLists(farm: FarmState, found: string[]): void {
 
 /** With nothing marked for the next placement, the head of no class fits anywhere. */
 function checkNothingMissed(farm: FarmState, found: string[]): void {
+  // What is due is done by the next `time-passed`; until then refusals may have lapsed unnoticed.
+  if ((nextDeadline(farm) ?? Number.POSITIVE_INFINITY) <= farm.now.elapsedMs) return;
   for (const queueClass of farm.classes.values()) {
     const head = firstJobs(queueClass, 1)[0];
     if (head === undefined || freshTasks(head) === 0 || !limitsAllow(queueClass.demand)) continue;

@@ -147,7 +147,8 @@ export function describe(node: FarmNode, description: NodeDescription): void {
   node.description = description;
   node.ownerAvailability = description.availability;
   node.cpuMilli = Math.floor(description.capacity.cpu * 1000 + 1e-6);
-  const busy = new Set(node.gpus.filter((gpu) => gpu.busy).map((gpu) => gpu.id));
+  // Asked of those that hold them: a GPU may leave a description, and come back while its attempt still runs.
+  const busy = new Set([...node.tasks, ...node.stopping.values()].flatMap(({ gpus }) => gpus));
   node.gpus = description.capacity.gpus.map((gpu: Gpu): GpuSlot => ({ id: gpu.id, ramMb: gpu.ramMb, busy: busy.has(gpu.id) }));
   for (let ordinal = 0; ordinal < node.fit.length; ordinal++) node.fit[ordinal] = (node.fit[ordinal] ?? 0) & FIT.listed;
   noteShrunk(node);

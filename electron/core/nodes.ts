@@ -144,10 +144,7 @@ export function checkNode(farm: FarmState, node: FarmNode): void {
     if (node.carrier === 'link') farm.effects.push({ type: 'disconnect', node: node.id, reason: `silent for ${offlineAfterMs} ms` });
   }
   if (node.unhealthyUntilMs !== 0 && node.unhealthyUntilMs <= now) beginProbation(farm, node);
-  if (node.refusalLapsesMs !== 0 && node.refusalLapsesMs <= now) {
-    node.refusalLapsesMs = node.lastRefusalLapsesMs > now ? node.lastRefusalLapsesMs : 0;
-    noteNodeChanged(farm, node);
-  }
+  if (lapse(node.refusalLapsesMs, now)) noteNodeChanged(farm, node);
   for (const task of [...node.tasks]) {
     if (limitOf(task, assignTimeoutMs, timeoutSlackMs) > now) continue;
     endOverdue(farm, task);
@@ -158,6 +155,12 @@ export function checkNode(farm: FarmState, node: FarmNode): void {
   scheduleCheck(farm, node, nextCheck(farm, node));
 }
 
+/** Drops the times that have come. @returns true when there was one */
+function lapse(times: number[], now: number): boolean {
+  const coming = times.findIndex((time) => time > now);
+  return times.splice(0, coming < 0 ? times.length : coming).length > 0;
+}
+
 /** @returns the steady-clock time at which time alone next brings something for the node, ms */
 export function nextCheck(farm: FarmState, node: FarmNode): number {
   const { offlineAfterMs, assignTimeoutMs, timeoutSlackMs } = farm.config;
@@ -165,7 +168,7 @@ export function nextCheck(farm: FarmState, node: FarmNode): number {
   if (node.presence === 'grace') next = node.graceUntilMs;
   if (node.presence === 'online') next = node.lastSeenMs + offlineAfterMs;
   if (node.unhealthyUntilMs !== 0) next = Math.min(next, node.unhealthyUntilMs);
-  if (node.refusalLapsesMs !== 0) next = Math.min(next, node.refusalLapsesMs);
+  next = Math.min(next, node.refusalLapsesMs[0] ?? Number.POSITIVE_INFINITY);
   for (const task of node.tasks) next = Math.min(next, limitOf(task, assignTimeoutMs, timeoutSlackMs));
   if (node.carrier === 'poll') for (const lease of node.stopping.values()) next = Math.min(next, lease.sinceMs + timeoutSlackMs);
   return next;

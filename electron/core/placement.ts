@@ -19,15 +19,25 @@ export function placeAll(farm: FarmState): void {
   for (const node of farm.dirtyNodes) offerNode(farm, node);
   farm.dirtyNodes.clear();
   if (farm.dirtyClasses.size === 0) return;
-  const classes = [...farm.dirtyClasses];
-  for (let at = nextClass(classes); at !== undefined; at = nextClass(classes)) {
-    const queueClass = classes[at] as QueueClass;
-    if (placeFrom(farm, queueClass)) continue;
-    classes[at] = classes.at(-1) as QueueClass;
-    classes.pop();
+  const order: Candidate[] = [];
+  for (const queueClass of farm.dirtyClasses) {
+    const head = openHead(queueClass);
+    if (head !== undefined) order.push({ queueClass, head });
+  }
+  order.sort((one, other) => (goesBefore(one.head, other.head) ? 1 : -1));
+  for (let best = order.pop(); best !== undefined; best = order.pop()) {
+    if (!placeFrom(farm, best.queueClass)) continue;
+    const head = openHead(best.queueClass);
+    if (head !== undefined) insert(order, { queueClass: best.queueClass, head });
   }
   // Placing marks classes too, but gives nobody anything.
   farm.dirtyClasses.clear();
+}
+
+/** A class with something to place, and somewhere to place it as far as is known. */
+interface Candidate {
+  readonly queueClass: QueueClass;
+  readonly head: Job;
 }
 
 /** Shows a new class to the nodes. */
@@ -123,31 +133,29 @@ function dropFull(queueClass: QueueClass): void {
     unlist(last, queueClass, queueClass.open.length - 1);
 }
 
-/** @returns where the class with the best head stands, after dropping those with nothing to place or nowhere to place it */
-function nextClass(classes: QueueClass[]): number | undefined {
-  let best: number | undefined;
-  let bestHead: Job | undefined;
-  for (let at = classes.length - 1; at >= 0; at--) {
-    const queueClass = classes[at] as QueueClass;
-    dropFull(queueClass);
-    const head = queueClass.open.length === 0 ? undefined : headOf(queueClass);
-    if (head === undefined) {
-      const last = classes.pop() as QueueClass;
-      if (at < classes.length) classes[at] = last;
-      if (best === classes.length) best = at;
-    } else if (bestHead === undefined || goesBefore(head, bestHead)) {
-      best = at;
-      bestHead = head;
-    }
+/** @returns the job that is next in the class, unless the class is saturated */
+function openHead(queueClass: QueueClass): Job | undefined {
+  dropFull(queueClass);
+  return queueClass.open.length === 0 ? undefined : headOf(queueClass);
+}
+
+/** Keeps the order: the best at the end. */
+function insert(order: Candidate[], candidate: Candidate): void {
+  let low = 0;
+  let high = order.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (goesBefore(candidate.head, (order[middle] as Candidate).head)) low = middle + 1;
+    else high = middle;
   }
-  return best;
+  order.splice(low, 0, candidate);
 }
 
 /** @returns false when nothing of the class can be placed now */
 function placeFrom(farm: FarmState, queueClass: QueueClass): boolean {
   if (!limitsAllow(queueClass.demand)) return false;
   for (;;) {
-    const head = headOf(queueClass);
+    const head = openHead(queueClass);
     if (head === undefined) return false;
     const placed = placeJob(farm, head);
     if (placed === 'yes') return true;

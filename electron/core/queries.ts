@@ -1,4 +1,4 @@
-import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
+import type { AttemptId, JobId, NodeId } from '../../shared/ids.ts';
 import { attemptId, parseAttemptId } from '../../shared/ids.ts';
 import type { JobRow, TaskRow, TaskState } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeRow, NodeStatus } from '../../shared/node.ts';
@@ -132,11 +132,6 @@ export function nodeSummary(farm: FarmState, node: NodeId): NodeSummary | undefi
     metrics: found.metrics,
     running: [...found.tasks].map((task) => attemptId(task.job.id, task.index, task.attempt)),
   };
-}
-
-/** @returns the blobs that the node said are in its cache */
-export function cachedOn(farm: FarmState, node: NodeId): readonly BlobId[] {
-  return [...(farm.nodes.get(node)?.cached ?? NONE)];
 }
 
 export function totals(farm: FarmState): Totals {

@@ -12,8 +12,6 @@ import type { JobPolicy, Now } from './events.ts';
  * from a task's first assignment to its end. What a job needs beyond that lives in `Activity`, made when it is needed.
  */
 export interface FarmConfig {
-  /** How often workers report; only told to them. */
-  readonly heartbeatMs: number;
   /** Silence after which a node counts as OFFLINE. */
   readonly offlineAfterMs: number;
   /** How long a node whose connection closed keeps its attempts. */
@@ -25,8 +23,6 @@ export interface FarmConfig {
   /** How long a node stays UNHEALTHY the first time; doubles up to `cooldownMaxMs`. */
   readonly cooldownMs: number;
   readonly cooldownMaxMs: number;
-  /** How often the daemon says `time-passed` even when no deadline is due. */
-  readonly sweepMs: number;
   /** Farm-wide counters by name: how much of each can be held at once. A limit that is not named here has none. */
   readonly limits: Readonly<Record<string, number>>;
 }
@@ -258,9 +254,8 @@ export class FarmNode {
   failedJob: JobId | null = null;
   healthReason: string | null = null;
 
-  /** Steady clock; when the first and the last of its refusals lapse (`Refusal`); 0 when none is known. */
-  refusalLapsesMs = 0;
-  lastRefusalLapsesMs = 0;
+  /** Steady clock; when its refusals lapse (`Refusal`), ascending by itself because each lasts equally long. */
+  readonly refusalLapsesMs: number[] = [];
 
   /** Steady clock; when its entry in the deadlines is due. */
   checkAtMs = Number.POSITIVE_INFINITY;

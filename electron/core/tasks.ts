@@ -175,8 +175,7 @@ function noteTrouble(farm: FarmState, task: Task, node: FarmNode, end: End): voi
     const untilMs = farm.now.elapsedMs + farm.config.cooldownMaxMs;
     activity.cannotServe ??= new Map();
     activity.cannotServe.set(node.id, { reason, epoch: node.epoch, untilMs });
-    if (node.refusalLapsesMs === 0) node.refusalLapsesMs = untilMs;
-    node.lastRefusalLapsesMs = untilMs;
+    if (node.refusalLapsesMs.at(-1) !== untilMs) node.refusalLapsesMs.push(untilMs);
     scheduleCheck(farm, node, untilMs);
     return;
   }

@@ -1,11 +1,12 @@
 import { attemptId, type JobId } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job.ts';
 import type { Assignment, Work } from '../../shared/protocol.ts';
+import { createRecent } from '../../shared/recent.ts';
 import { splitTasks, type TaskSplit } from '../../shared/tasks.ts';
 import type { Store, StoredSpec } from '../ports.ts';
 
-/** Jobs whose texts are kept in memory; the others are read from the store when they are needed. */
-const KEPT_JOBS = 2_000;
+/** Jobs whose texts are surely kept in memory; the others are read from the store when they are needed. */
+const KEPT_JOBS = 250;
 
 export interface CatalogEntry extends StoredSpec {
   readonly split: TaskSplit;
@@ -22,8 +23,7 @@ export interface Catalog {
 }
 
 export function openCatalog(store: Store): Catalog {
-  // A Map keeps its insertion order, which makes it a queue of least recently used jobs.
-  const kept = new Map<JobId, CatalogEntry>();
+  const kept = createRecent<JobId, CatalogEntry>(KEPT_JOBS);
 
   const keep = (job: JobId, stored: StoredSpec): CatalogEntry => {
     const split = splitTasks(stored.spec.tasks);
@@ -38,18 +38,13 @@ export function openCatalog(store: Store): Catalog {
       },
     };
     kept.set(job, entry);
-    if (kept.size > KEPT_JOBS) kept.delete(kept.keys().next().value as JobId);
     return entry;
   };
 
   return {
     entry(job) {
       const entry = kept.get(job);
-      if (entry !== undefined) {
-        kept.delete(job);
-        kept.set(job, entry);
-        return entry;
-      }
+      if (entry !== undefined) return entry;
       const stored = store.spec(job);
       return stored === undefined ? undefined : keep(job, stored);
     },

@@ -126,7 +126,7 @@ class Coordinator implements CoordinatorDaemon {
   close(): void {
     for (const dispose of this.timers) dispose();
     this.turns.stop();
-    this.sessions.closeAll('the coordinator is stopping');
+    this.sessions.close('the coordinator is stopping');
   }
 
   // ------------------------------------------------------------------------------------------------ life
@@ -148,14 +148,19 @@ class Coordinator implements CoordinatorDaemon {
     turns.post(recoveredEvent(loaded, (job) => store.job(job)?.row.state));
     for (const { row, stored } of loaded.jobs)
       if (awaitsInput(row, stored))
-        turns.post({ type: 'input-failed', job: row.id, message: 'The coordinator stopped while the input was on its way. Submit the job again.' });
+        turns.post({
+          type: 'input-failed',
+          job: row.id,
+          message: 'The coordinator stopped while the input was on its way. Submit the job again.',
+        });
+    this.sessions.open();
     return turns;
   }
 
   /** Memory is ahead of the disk: forget it, and begin again from what is stored. */
   private onFailure(error: Error): void {
     this.options.logger.error('a change could not be stored; starting again from what is', { error: error.message });
-    this.sessions.closeAll('the coordinator is recovering');
+    this.sessions.close('the coordinator is recovering');
     this.later(RECOVER_AFTER_MS, () => {
       try {
         this.turns = this.recover();
@@ -219,7 +224,11 @@ class Coordinator implements CoordinatorDaemon {
 
   async submitAwaitingInput(spec: JobSpec, by: Identity): ReturnType<Farm['submitAwaitingInput']> {
     if (spec.after.length > 0 || spec.inputsFrom.length > 0)
-      throw new LanyardError({ code: 'INVALID', field: 'after', message: 'A job whose input is still to come cannot wait for other jobs too.' });
+      throw new LanyardError({
+        code: 'INVALID',
+        field: 'after',
+        message: 'A job whose input is still to come cannot wait for other jobs too.',
+      });
     const job = await this.accept(spec, by, null, false);
     const id = job.id as JobId;
     return {

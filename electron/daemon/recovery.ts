@@ -9,8 +9,16 @@ import { resolvedImage } from './catalog.ts';
 /** From what is stored to what the core works with: rows -> state. */
 
 export function farmConfig(settings: CoordinatorSettings): FarmConfig {
-  const { offlineAfterMs, connectionGraceMs, assignTimeoutMs, timeoutSlackMs, cooldownMs, cooldownMaxMs } = settings;
-  return { offlineAfterMs, connectionGraceMs, assignTimeoutMs, timeoutSlackMs, cooldownMs, cooldownMaxMs, limits: {}, heartbeatMs: 0, sweepMs: 0 };
+  const { limits, offlineAfterMs, connectionGraceMs, assignTimeoutMs, timeoutSlackMs, cooldownMs, cooldownMaxMs } = settings;
+  return {
+    offlineAfterMs,
+    connectionGraceMs,
+    assignTimeoutMs,
+    timeoutSlackMs,
+    cooldownMs,
+    cooldownMaxMs,
+    limits,
+  };
 }
 
 export function newJob(id: JobId, spec: JobSpec, taskCount: number, inputReady: boolean, after: readonly Dependency[]): NewJob {

@@ -1,7 +1,6 @@
 import { type AttemptId, attemptId, type JobId, type NodeId, parseAttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import {
-  type AttemptEnd,
   type CoordinatorMessage,
   type Hello,
   PROTOCOL_VERSION,
@@ -33,29 +32,58 @@ export interface Sessions {
   readonly handlers: LinkServerHandlers;
   /** Sends what one turn's effects ask for, each worker's assignments in as few messages as possible. */
   perform(effects: readonly CoordinatorEffect[]): void;
-  /** Drops every connection; the workers come back by themselves and say what they hold. */
-  closeAll(reason: string): void;
+  /** Takes connections from now on. */
+  open(): void;
+  /** Drops every connection and refuses new ones until `open`; the workers come back by themselves and say what they hold. */
+  close(reason: string): void;
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { blobs, logs, catalog, logger, post } = options;
+  /** The connection that each registered node is served on: the one whose hello became its last `node-registered`. */
   const connections = new Map<NodeId, WorkerConnection>();
+  /** The newest connection of each node that said hello, registered or about to be. */
+  const newest = new Map<NodeId, WorkerConnection>();
   /** What each hello's logs reached on disk, until its welcome is sent. */
   const logOffsets = new Map<NodeId, { attempt: AttemptId; offset: number }[]>();
+  /** What a connection said after something that waits for the disk waits too: order is what its worker relies on. */
+  const waiting = new WeakMap<WorkerConnection, Promise<void>>();
+  /** Why no connection is taken, as long as none is. */
+  let refusal: string | undefined = 'the coordinator is starting';
 
   const isCurrent = (connection: WorkerConnection) => connections.get(connection.node) === connection;
 
   const hello = async (connection: WorkerConnection, message: Hello, identity: Identity) => {
-    connections.set(connection.node, connection);
+    if (refusal !== undefined) return connection.close(refusal);
+    newest.set(connection.node, connection);
     logger.info('worker connected', { node: connection.node, name: message.node.name, token: identity.subject });
     const offsets = await Promise.all(message.attempts.map(async ({ attempt }) => ({ attempt, offset: await logs.size(attempt) })));
     // While the disk was asked, the worker may have gone, or come again on another connection.
-    if (!isCurrent(connection)) return;
+    if (newest.get(connection.node) !== connection) return;
+    connections.set(connection.node, connection);
     logOffsets.set(connection.node, offsets);
     post({ type: 'node-registered', node: message.node, carrier: 'link', attempts: message.attempts, cached: message.cached });
   };
 
-  const report = async (connection: WorkerConnection, message: Report) => {
+  /** Takes it now, or after what this connection said before and is still being looked into. */
+  const inOrder = (connection: WorkerConnection, take: () => void, ready?: Promise<void>) => {
+    const before = waiting.get(connection);
+    if (before === undefined && ready === undefined) return take();
+    const now = Promise.all([before, ready])
+      .then(() => {
+        if (isCurrent(connection)) take();
+      })
+      .catch((error: Error) => {
+        logger.error('a message of a worker could not be taken', { node: connection.node, error: error.message });
+        connection.close('internal error');
+      })
+      .finally(() => {
+        if (waiting.get(connection) === now) waiting.delete(connection);
+      });
+    waiting.set(connection, now);
+  };
+
+  const report = (connection: WorkerConnection, message: Report) => {
     const key = parseAttemptId(message.attempt);
     if (key === undefined) return;
     const node = connection.node;
@@ -66,11 +94,25 @@ export function createSessions(options: SessionsOptions): Sessions {
       case 'started':
         post({ type: 'attempt-started', node, ...key });
         return;
-      case 'ended': {
-        const end = message.end.outputs.length === 0 ? message.end : await checkOutputs(message.end, blobs);
-        if (isCurrent(connection)) post({ type: 'attempt-ended', node, ...key, end });
-      }
+      case 'ended':
+        post({ type: 'attempt-ended', node, ...key, end: message.end });
     }
+  };
+
+  const reports = (connection: WorkerConnection, received: readonly Report[]) => {
+    const take = (all: readonly Report[]) => {
+      for (const one of all) report(connection, one);
+    };
+    if (!received.some(hasOutputs)) return inOrder(connection, () => take(received));
+    let checked: readonly Report[] = [];
+    const check = Promise.all(received.map((one) => (hasOutputs(one) ? withCheckedOutputs(one, blobs) : one)));
+    inOrder(
+      connection,
+      () => take(checked),
+      check.then((all) => {
+        checked = all;
+      }),
+    );
   };
 
   const message = (connection: WorkerConnection, received: Exclude<WorkerMessage, { type: 'hello' }>) => {
@@ -82,14 +124,12 @@ export function createSessions(options: SessionsOptions): Sessions {
         return;
       }
       case 'reports':
-        for (const one of received.reports)
-          report(connection, one).catch((error: Error) => logger.error('a report could not be taken', { node, error: error.message }));
-        return;
+        return reports(connection, received.reports);
       case 'describe':
         if (received.node.id === node) post({ type: 'node-described', node: received.node });
         return;
       case 'goodbye':
-        post({ type: 'node-goodbye', node });
+        inOrder(connection, () => post({ type: 'node-goodbye', node }));
     }
   };
 
@@ -102,9 +142,11 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const perform = (effects: readonly CoordinatorEffect[]) => {
     const outgoing = new Outgoing(catalog, logger);
-    for (const effect of effects) {
+    for (const [position, effect] of effects.entries()) {
       switch (effect.type) {
         case 'welcome': {
+          // What this turn had to say before the hello was for the connection before it.
+          outgoing.forget(effect.node);
           const kept = new Set(effect.keep);
           connections.get(effect.node)?.send({
             type: 'welcome',
@@ -130,7 +172,8 @@ export function createSessions(options: SessionsOptions): Sessions {
           logs.finish(attemptId(effect.row.job, effect.row.index, effect.row.number));
           break;
         case 'disconnect':
-          connections.get(effect.node)?.close(effect.reason);
+          // Not the connection that the node came back on, later in the same turn.
+          if (!isWelcomed(effects, effect.node, position)) connections.get(effect.node)?.close(effect.reason);
           break;
       }
     }
@@ -151,26 +194,48 @@ export function createSessions(options: SessionsOptions): Sessions {
       },
       log,
       closed: (connection, reason) => {
+        const node = connection.node;
+        if (newest.get(node) === connection) newest.delete(node);
         if (!isCurrent(connection)) return;
-        connections.delete(connection.node);
-        logger.info('worker disconnected', { node: connection.node, reason });
-        post({ type: 'node-disconnected', node: connection.node });
+        logger.info('worker disconnected', { node, reason });
+        // What it said before it went counts; after that the node is not there.
+        inOrder(connection, () => {
+          connections.delete(node);
+          post({ type: 'node-disconnected', node });
+        });
       },
     },
-    closeAll(reason) {
-      const open = [...connections.values()];
+    open() {
+      refusal = undefined;
+    },
+    close(reason) {
+      refusal = reason;
+      const open = new Set([...connections.values(), ...newest.values()]);
       connections.clear();
+      newest.clear();
       for (const connection of open) connection.close(reason);
     },
   };
 }
 
+function isWelcomed(effects: readonly CoordinatorEffect[], node: NodeId, after: number): boolean {
+  return effects.some((effect, position) => position > after && effect.type === 'welcome' && effect.node === node);
+}
+
+type EndedReport = Extract<Report, { kind: 'ended' }>;
+
+function hasOutputs(report: Report): report is EndedReport {
+  return report.kind === 'ended' && report.end.outputs.length > 0;
+}
+
 /** A worker may only name outputs that it has brought here, whole. */
-async function checkOutputs(end: AttemptEnd, blobs: Blobs): Promise<AttemptEnd> {
+async function withCheckedOutputs(report: EndedReport, blobs: Blobs): Promise<EndedReport> {
+  const { end } = report;
   const sizes = await Promise.all(end.outputs.map(({ blob }) => blobs.size(blob)));
   const missing = end.outputs.find((output, position) => sizes[position] !== output.bytes);
-  if (missing === undefined) return end;
-  return { ...end, reason: 'infrastructure', message: `The output "${missing.path}" did not arrive at the coordinator.`, outputs: [] };
+  if (missing === undefined) return report;
+  const message = `The output "${missing.path}" did not arrive at the coordinator.`;
+  return { ...report, end: { ...end, reason: 'infrastructure', message, outputs: [] } };
 }
 
 interface ToWorker {
@@ -198,6 +263,10 @@ class Outgoing {
       this.byNode.set(node, to);
     }
     return to;
+  }
+
+  forget(node: NodeId): void {
+    this.byNode.delete(node);
   }
 
   assign(node: NodeId, job: JobId, index: number, number: number, gpus: readonly string[]): void {

@@ -51,8 +51,10 @@ export function startTurns(options: TurnsOptions): Turns {
 
   const take = (event: CoordinatorEvent): readonly CoordinatorEffect[] => {
     const effects = step(farm, event, now());
-    for (const effect of effects) batch.take(effect);
-    pending.push(...effects);
+    for (const effect of effects) {
+      batch.take(effect);
+      pending.push(effect);
+    }
     return effects;
   };
 

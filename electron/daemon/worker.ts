@@ -62,6 +62,9 @@ class Worker implements WorkerDaemon {
   private refuse!: (reason: string) => void;
   private goodbye: (() => void) | undefined;
   private deadline: { readonly at: number; readonly dispose: Dispose } | undefined;
+  private turnEnd: NodeJS.Immediate | undefined;
+  /** What attempts are at: told at the end of the turn, unless something newer is said of them before. */
+  private readonly phases = new Map<AttemptId, Report>();
   private heartbeat: Dispose = () => undefined;
   private executorCheck: Dispose = () => undefined;
   private announcedCache = '';
@@ -97,6 +100,7 @@ class Worker implements WorkerDaemon {
     this.take({ type: 'shutdown', reason });
     await said;
     this.heartbeat();
+    clearImmediate(this.turnEnd);
     this.deadline?.dispose();
     await this.link.close();
     await Promise.all(this.options.executors.map((executor) => executor.close()));
@@ -108,6 +112,13 @@ class Worker implements WorkerDaemon {
     const { clock } = this.options;
     const effects = workerStep(this.state, event, { wallMs: clock.wallMs(), elapsedMs: clock.elapsedMs() });
     for (const effect of effects) this.perform(effect);
+    this.turnEnd ??= setImmediate(() => this.endTurn());
+  }
+
+  private endTurn(): void {
+    this.turnEnd = undefined;
+    for (const report of this.phases.values()) this.link.send({ type: 'reports', reports: [report] });
+    this.phases.clear();
     this.armDeadline();
   }
 
@@ -153,6 +164,11 @@ class Worker implements WorkerDaemon {
 
   /** An end goes out behind the whole log, so that whoever sees the end has the log. */
   private report(report: Report): void {
+    if (report.kind === 'phase') {
+      this.phases.set(report.attempt, report);
+      return;
+    }
+    this.phases.delete(report.attempt);
     const pump = report.kind === 'ended' ? this.held.get(report.attempt)?.pump : undefined;
     const send = () => this.link.send({ type: 'reports', reports: [report] });
     if (pump === undefined) send();

@@ -25,6 +25,8 @@ const PIDS = 1_024;
 /** The engine refuses less. */
 const LEAST_MEMORY_MB = 6;
 const HOLDER_MEMORY_MB = 16;
+/** A holder ends and removes itself after a day: a node that never comes back leaves none behind, one that lives makes another. */
+const HOLDER_SECONDS = '86400';
 /** Debian's and Alpine's nobody. */
 const NOBODY = 65_534;
 
@@ -104,13 +106,13 @@ export function holderContainer(
   return {
     ...confined,
     Image: image,
-    Entrypoint: ['/bin/sleep', '2147483647'],
+    Entrypoint: ['/bin/sleep', HOLDER_SECONDS],
     // As the first process of its container it ignores SIGTERM, and would hold up an engine that shuts down.
     StopSignal: 'SIGKILL',
     Cmd: [],
     Labels: { ...ownerLabels(owner), 'lanyard.holder': 'true' },
     Healthcheck: { Test: ['NONE'] },
-    HostConfig: { ...confined.HostConfig, PidsLimit: 16 },
+    HostConfig: { ...confined.HostConfig, PidsLimit: 16, AutoRemove: true },
   };
 }
 

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
 import { type AttemptId, type JobId, parseAttemptId } from '../../shared/ids.ts';
 import type { LogStream } from '../../shared/protocol.ts';
+import { createRecent } from '../../shared/recent.ts';
 import type { LogStore } from '../ports.ts';
 import { errorCode, namedDiskError, writeAll } from './disk.ts';
 import { type GrowingBytes, Growth, openReadWrite, readChunk, readGrowing } from './growing.ts';
@@ -39,7 +40,7 @@ class LogFolder implements OpenLogStore {
   readonly #limitBytes: number;
   /** Least recently used first. */
   readonly #logs = new Map<AttemptId, AttemptLog>();
-  readonly #finished = new Set<AttemptId>();
+  readonly #finished = createRecent<AttemptId, true>(FINISHED_ATTEMPTS);
 
   constructor(folder: string, limitBytes: number) {
     this.#folder = folder;
@@ -60,10 +61,7 @@ class LogFolder implements OpenLogStore {
   }
 
   finish(attempt: AttemptId): void {
-    this.#finished.delete(attempt);
-    this.#finished.add(attempt);
-    const [oldest] = this.#finished;
-    if (this.#finished.size > FINISHED_ATTEMPTS && oldest !== undefined) this.#finished.delete(oldest);
+    this.#finished.set(attempt, true);
     this.#logs.get(attempt)?.finish();
   }
 
@@ -99,7 +97,7 @@ class LogFolder implements OpenLogStore {
   }
 
   #take(attempt: AttemptId): AttemptLog {
-    const log = this.#logs.get(attempt) ?? new AttemptLog(this.#path(attempt), this.#limitBytes, this.#finished.has(attempt));
+    const log = this.#logs.get(attempt) ?? new AttemptLog(this.#path(attempt), this.#limitBytes, this.#finished.get(attempt) ?? false);
     this.#logs.delete(attempt);
     this.#logs.set(attempt, log);
     log.users += 1;

@@ -65,7 +65,7 @@ describe('encodeMessage', () => {
   });
 
   it('leaves out one item that alone is too large, and only that', () => {
-    const { frames, errors } = encodeMessage({ type: 'reports', reports: [ended(0), ended(1, 5_000), ended(2)] });
+    const { frames, errors } = encodeMessage({ type: 'reports', reports: [ended(0), ended(1, 10_000), ended(2)] });
     const kept = through(decodeWorkerMessage, frames).flatMap((message) => (message.type === 'reports' ? message.reports : []));
     expect(kept).toEqual([ended(0), ended(2)]);
     expect(errors).toEqual([`a message "reports" about 1.1.1 is larger than ${LIMITS.messageBytes} bytes`]);

@@ -25,7 +25,7 @@ export interface OpenDatabase {
 /** Waits this long for another program that reads the file, a person's `sqlite3` say. */
 const BUSY_TIMEOUT_MS = 5_000;
 /** Pages in the log (4 KiB each) before they are carried into the database: rows that change often are then carried once. */
-const CHECKPOINT_PAGES = 8_192;
+const CHECKPOINT_PAGES = 2_048;
 
 /**
  * Opens the database for this process alone, checked and brought up to date; makes a new one only where there never

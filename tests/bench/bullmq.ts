@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Queue } from 'bullmq';
-import { type Program, startProgram } from './programs.ts';
 import type { BullAnswer, BullQuestion, BullWorkerOptions } from './programs/bullmq-worker.ts';
+import { type Program, startProgram } from './programs.ts';
 
 /** The queue that is compared with: BullMQ on a Redis that writes every change to disk before it answers, as Lanyard does. */
 export interface BullFarm {

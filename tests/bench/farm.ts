@@ -5,9 +5,9 @@ import { type Client, createClient } from '../../electron/api/client.ts';
 import type { JobSpecInput } from '../../shared/job.ts';
 import type { CoordinatorSettings, WorkerSettings } from '../../shared/settings.ts';
 import type { JobView } from '../../shared/view.ts';
-import { type Program, startProgram } from './programs.ts';
 import type { CoordinatorAnswer, CoordinatorQuestion } from './programs/coordinator.ts';
 import type { StartAnswer, StartQuestion, WorkerOptions } from './programs/worker.ts';
+import { type Program, startProgram } from './programs.ts';
 
 /** A whole farm under measurement: a coordinator and one worker, each a process of its own, and this process as its client. */
 export interface BenchFarm {
@@ -30,7 +30,7 @@ export interface BenchFarmOptions {
 }
 
 /** Attempts that the worker without commands takes at once; the other side's concurrency too. */
-export const AT_ONCE = 100;
+export const AT_ONCE = 200;
 
 /** What costs nothing to run and next to nothing to reserve. */
 export const NO_OP: JobSpecInput = { name: 'no-op', command: 'true', requirements: { cpu: 0.01, ramMb: 1 }, notify: 'none' };

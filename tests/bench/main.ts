@@ -3,8 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
+import { containers, fastStart } from './containers.ts';
+import { latency } from './latency.ts';
+import { logs } from './logs.ts';
 import { machineFacts } from './machine.ts';
+import { memory } from './memory.ts';
+import { placement, stalls } from './placement.ts';
 import { type Figures, tableLines, writeTable } from './report.ts';
+import { submissions } from './submissions.ts';
 import { throughput } from './throughput.ts';
 
 /**
@@ -13,7 +19,7 @@ import { throughput } from './throughput.ts';
  *
  * Usage: npm run bench -- [--only NAME]... [--quick] [--json FILE] [--render FILE]
  */
-const BENCHES: readonly Bench[] = [throughput];
+const BENCHES: readonly Bench[] = [throughput, submissions, latency, containers, fastStart, placement, stalls, memory, logs];
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +42,11 @@ async function measure(): Promise<Figures> {
     for (const bench of chosen) {
       const rows = await bench.run({ quick: values.quick, rounds: values.quick ? 3 : 5, folder });
       benches.push({ name: bench.name, rows });
-      console.log(tableLines([{ name: bench.name, rows }]).slice(benches.length === 1 ? 0 : 2).join('\n'));
+      console.log(
+        tableLines([{ name: bench.name, rows }])
+          .slice(benches.length === 1 ? 0 : 2)
+          .join('\n'),
+      );
     }
     return { ...facts, quick: values.quick, benches };
   } finally {

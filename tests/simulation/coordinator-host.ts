@@ -49,14 +49,6 @@ export class CoordinatorHost {
     world.trace.count('coordinator starts');
     const jobs = disk.liveJobs().map((row) => disk.storedJob(row));
     this.post({ type: 'recovered', jobs, nodes: [...disk.nodes.values()] });
-    this.sweep();
-  }
-
-  private sweep(): void {
-    this.machine.after(this.world.scenario.farm.sweepMs, () => {
-      this.post({ type: 'time-passed' });
-      this.sweep();
-    });
   }
 
   /** Everything in memory is gone, and whoever waited for an answer gets none. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type SimulationResult, simulate } from './simulation.ts';
 
-const PROGRESS_EVERY_MS = 2_000;
+const PROGRESS_EVERY_MS = 5_000;
 
 const { values } = parseArgs({
   options: {
@@ -28,8 +28,8 @@ for (let seed = first; seed < first + count; seed++) {
   jobs += result.jobs;
   for (const [kind, times] of result.counts) counts.set(kind, (counts.get(kind) ?? 0) + times);
   if (result.violation !== undefined) report(result, result.violation);
-  if (performance.now() > progressAt && process.stderr.isTTY) {
-    process.stderr.write(`${seed - first + 1} of ${count} seeds\n`);
+  if (performance.now() > progressAt) {
+    process.stderr.write(`${seed - first + 1} of ${count} seeds, ${events} events, ${failed.length} violations\n`);
     progressAt = performance.now() + PROGRESS_EVERY_MS;
   }
 }

@@ -96,7 +96,11 @@ export class Referee {
       else this.active.delete(id);
       this.compareTask(disk, farm, row);
     }
-    for (const row of rows?.attempts ?? []) if (row.reason === 'completed') this.completed.add(taskId(row.job, row.index));
+    for (const { job, index, number, reason } of rows?.attempts ?? []) {
+      if (reason === 'completed') this.completed.add(taskId(job, index));
+      const task = this.active.get(taskId(job, index));
+      if (task?.attempt === number) this.fail(`attempt ${attemptId(job, index, number)} has ended and its task is still ${task.state}`);
+    }
   }
 
   /** All of memory against all of the disk; run now and then, because it is slow. */

@@ -33,8 +33,6 @@ export function drawScenario(random: Random): Scenario {
   const pollers = random.chance(0.4) ? list(random.whole(1, 2), (number) => drawNode(random, `p${number}` as NodeId)) : [];
   return {
     farm: {
-      heartbeatMs,
-      sweepMs: 5_000,
       offlineAfterMs: heartbeatMs * 3,
       connectionGraceMs: random.pick([0, 1_000, 5_000]),
       assignTimeoutMs: random.pick([5_000, 30_000]),

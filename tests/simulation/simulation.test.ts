@@ -57,7 +57,7 @@ describe('a fault in the core is found:', () => {
   test('a row that is not written', () => {
     const faulty: Step = (farm, event, now) =>
       step(farm, event, now).filter((effect) => !(effect.type === 'save-task' && effect.row.state === 'COMPLETED'));
-    expect(firstViolation(faulty)).toMatch(/task|at the end/);
+    expect(firstViolation(faulty)).toMatch(/has ended and its task is still/);
   });
 
   test('an end that is not acknowledged', () => {

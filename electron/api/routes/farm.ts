@@ -12,7 +12,7 @@ export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typ
   return {
     health: () => ({ status: 'ok', version }),
     openapi: () => ({ headers: { 'content-type': 'application/json; charset=utf-8' }, body: document }),
-    farm: () => ({ id: farm.id, name: farm.name, version, totals: farm.totals() }),
+    farm: ({ identity }) => ({ id: farm.id, name: farm.name, version, totals: farm.totals(), role: identity.role }),
     events: () => ({ headers: { 'content-type': 'text/event-stream' }, body: eventStream(farm), live: true }),
     backup: async () => ({ path: await farm.backup() }),
   };

@@ -1,0 +1,180 @@
+import { createWriteStream } from 'node:fs';
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { app, dialog, ipcMain, type WebContents } from 'electron';
+import { type ErrorValue, invalid, LanyardError } from '../../shared/errors.ts';
+import type { AttemptId } from '../../shared/ids.ts';
+import { IPC_STREAMS, type IpcAnswer, type IpcEvent, ipcRequestSchema } from '../../shared/ipc.ts';
+import { IPC_EVENTS, IPC_REQUESTS } from '../../shared/ipc-channels.ts';
+import type { LogRecord } from '../../shared/protocol.ts';
+import type { Client } from '../api/client.ts';
+import type { Logger } from '../ports.ts';
+import { APP_ORIGIN } from './security.ts';
+
+/** Bytes of an output that a window may have at once. */
+const READ_BYTES = 512 * 1024 * 1024;
+/** Log records are sent together, this many at most. */
+const RECORDS = 2_000;
+
+type Request = ReturnType<typeof ipcRequestSchema.parse>;
+type Of<Kind extends Request['kind']> = Extract<Request, { kind: Kind }>;
+
+interface OpenStream {
+  readonly abort: AbortController;
+  /** Where the pieces of an upload are gathered. */
+  readonly folder?: string;
+}
+
+/** Answers what windows ask, each by its own; who is not one of the app's pages gets nothing. */
+export function answerWindows(client: Client, logger: Logger): void {
+  const windows = new WeakMap<WebContents, WindowRequests>();
+  ipcMain.handle(IPC_REQUESTS, async (event, message: unknown): Promise<IpcAnswer> => {
+    const frame = event.senderFrame;
+    if (frame === null || frame !== event.sender.mainFrame || frame.origin !== APP_ORIGIN)
+      return { ok: false, error: { code: 'FORBIDDEN', message: 'only the app’s own page may ask' } };
+    const known = windows.get(event.sender) ?? new WindowRequests(client, event.sender);
+    windows.set(event.sender, known);
+    try {
+      const parsed = ipcRequestSchema.safeParse(message);
+      if (!parsed.success) throw invalid(parsed.error, 'the request');
+      return { ok: true, value: await known.answer(parsed.data) };
+    } catch (error) {
+      if (error instanceof LanyardError) return { ok: false, error: error.toValue() };
+      logger.error('a request of the window failed', { error: String(error) });
+      return { ok: false, error: { code: 'INTERNAL', message: 'Something went wrong inside the app; its log says more.' } };
+    }
+  });
+}
+
+/** What one window has under way; ends with it. */
+class WindowRequests {
+  private readonly client: Client;
+  private readonly contents: WebContents;
+  private readonly streams = new Map<number, OpenStream>();
+
+  constructor(client: Client, contents: WebContents) {
+    this.client = client;
+    this.contents = contents;
+    contents.on('destroyed', () => this.stopAll());
+    contents.on('did-start-navigation', (details) => details.isMainFrame && !details.isSameDocument && this.stopAll());
+  }
+
+  async answer(request: Request): Promise<unknown> {
+    switch (request.kind) {
+      case 'call':
+        return await this.client.call(request.name, request.request as never);
+      case 'watch':
+        return void this.watch(this.open(request.stream), request.stream);
+      case 'log':
+        return void this.log(this.open(request.stream), request);
+      case 'stop':
+        return this.stop(request.stream);
+      case 'read-output':
+        return await this.read(request);
+      case 'save-output':
+        return await this.save(basename(request.path), () => this.client.download(request));
+      case 'save-outputs':
+        return await this.save(`job-${request.job}.zip`, () => this.client.downloadOutputs(request.job));
+      case 'upload':
+        this.open(request.stream, await mkdtemp(join(tmpdir(), 'lanyard-upload-')));
+        return;
+      case 'upload-piece':
+        return await appendFile(join(this.folderOf(request.stream), 'input.zip'), request.bytes);
+      case 'upload-end':
+        return await this.upload(request.stream);
+    }
+  }
+
+  private open(stream: number, folder?: string): AbortController {
+    if (this.streams.has(stream) || this.streams.size >= IPC_STREAMS)
+      throw new LanyardError({ code: 'TOO_MANY', message: 'there are too many streams, or one of this number' });
+    const abort = new AbortController();
+    this.streams.set(stream, { abort, ...(folder === undefined ? {} : { folder }) });
+    return abort;
+  }
+
+  private stop(stream: number): void {
+    const known = this.streams.get(stream);
+    this.streams.delete(stream);
+    known?.abort.abort(new LanyardError({ code: 'CONFLICT', message: 'It was cancelled.' }));
+    if (known?.folder !== undefined) void rm(known.folder, { recursive: true, force: true });
+  }
+
+  private stopAll(): void {
+    for (const stream of [...this.streams.keys()]) this.stop(stream);
+  }
+
+  private send(stream: number, event: IpcEvent['event']): void {
+    if (this.streams.has(stream) && !this.contents.isDestroyed()) this.contents.send(IPC_EVENTS, { stream, event } satisfies IpcEvent);
+  }
+
+  private async watch({ signal }: AbortController, stream: number): Promise<void> {
+    try {
+      for await (const view of this.client.watch(signal)) this.send(stream, { kind: 'view', view });
+    } catch (error) {
+      this.send(stream, { kind: 'lost', error: errorValueOf(error), retryMs: 0 });
+    }
+  }
+
+  private async log({ signal }: AbortController, { stream, attempt }: Of<'log'>): Promise<void> {
+    let records: LogRecord[] = [];
+    let soon: NodeJS.Immediate | undefined;
+    const flush = () => {
+      soon = undefined;
+      if (records.length > 0) this.send(stream, { kind: 'records', records });
+      records = [];
+    };
+    try {
+      for await (const record of this.client.followLog(attempt as AttemptId, { follow: true, signal })) {
+        records.push(record);
+        soon ??= setImmediate(flush);
+        if (records.length < RECORDS) continue;
+        clearImmediate(soon);
+        flush();
+      }
+      flush();
+      this.send(stream, { kind: 'ended', error: null });
+    } catch (error) {
+      flush();
+      this.send(stream, { kind: 'ended', error: errorValueOf(error) });
+    }
+  }
+
+  private async read(request: Of<'read-output'>): Promise<Uint8Array> {
+    const most = Math.min(request.maxBytes, READ_BYTES);
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const part of (await this.client.download(request)) as AsyncIterable<Uint8Array>) {
+      parts.push(part);
+      bytes += part.byteLength;
+      if (bytes >= most) break;
+    }
+    return new Uint8Array(Buffer.concat(parts).subarray(0, most));
+  }
+
+  private async save(name: string, download: () => Promise<Readable>): Promise<void> {
+    const { filePath, canceled } = await dialog.showSaveDialog({ defaultPath: join(app.getPath('downloads'), name) });
+    if (canceled) throw new LanyardError({ code: 'CONFLICT', message: 'No place was chosen for it.' });
+    await pipeline(await download(), createWriteStream(filePath));
+  }
+
+  private folderOf(stream: number): string {
+    const folder = this.streams.get(stream)?.folder;
+    if (folder === undefined) throw new LanyardError({ code: 'NOT_FOUND', message: 'there is no such upload' });
+    return folder;
+  }
+
+  private async upload(stream: number): Promise<string> {
+    const path = join(this.folderOf(stream), 'input.zip');
+    const signal = this.streams.get(stream)?.abort.signal;
+    const { blob } = await this.client.uploadBlob(path, (done, total) => this.send(stream, { kind: 'progress', done, total }), signal);
+    return blob;
+  }
+}
+
+function errorValueOf(error: unknown): ErrorValue {
+  return error instanceof LanyardError ? error.toValue() : { code: 'INTERNAL', message: String(error) };
+}

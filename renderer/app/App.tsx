@@ -1,0 +1,52 @@
+import { CSPProvider } from '@base-ui/react/csp-provider';
+import { useEffect, useMemo, useState } from 'react';
+import { ClientContext } from '../client/client.ts';
+import { createHttpClient } from '../client/http-client.ts';
+import { createIpcClient, ipcBridge } from '../client/ipc-client.ts';
+import { forgetToken, keepToken, takeToken } from '../client/session.ts';
+import { startBridge } from '../store/bridge.ts';
+import { farmStore, useFarm } from '../store/farm-store.ts';
+import { Toasts } from '../ui/Toasts.tsx';
+import { Shell } from './Shell.tsx';
+import { Welcome } from './Welcome.tsx';
+
+/** Either the screens of a farm, or the way to one. */
+export function App() {
+  const [token, setToken] = useState(takeToken);
+  const refused = useFarm((farm) => (farm.link.state === 'refused' ? farm.link.error : null));
+  const client = useMemo(() => {
+    if (ipcBridge !== undefined) return createIpcClient(ipcBridge);
+    return token === null ? null : createHttpClient(location.origin, token);
+  }, [token]);
+
+  useEffect(() => (client === null ? undefined : startBridge(client, farmStore)), [client]);
+  // A link with a token may be opened in a tab that is already here.
+  useEffect(() => {
+    const look = () => location.hash.startsWith('#token=') && setToken(takeToken());
+    addEventListener('hashchange', look);
+    return () => removeEventListener('hashchange', look);
+  }, []);
+
+  const connect = (next: string) => {
+    keepToken(next);
+    farmStore.setState(farmStore.getInitialState());
+    setToken(next);
+  };
+  const leave = () => {
+    forgetToken();
+    farmStore.setState(farmStore.getInitialState());
+    setToken(null);
+  };
+  return (
+    <CSPProvider disableStyleElements>
+      {client === null || refused !== null ? (
+        <Welcome refused={refused} onConnect={connect} />
+      ) : (
+        <ClientContext value={client}>
+          <Shell onLeave={ipcBridge === undefined ? leave : null} />
+        </ClientContext>
+      )}
+      <Toasts />
+    </CSPProvider>
+  );
+}

@@ -1,0 +1,146 @@
+import { LayoutList, SearchX, X } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import type { JobView } from '../../../shared/view.ts';
+import { hrefOf } from '../../app/router.ts';
+import { farmStore, useFarm, useMaySubmit } from '../../store/farm-store.ts';
+import { controls, Empty, Segmented } from '../../ui/controls.tsx';
+import { formatCount, plural } from '../../ui/format.ts';
+import page from '../../ui/page.module.css';
+import { JobActionButtons } from './JobActionButtons.tsx';
+import css from './JobsPage.module.css';
+import { JobTable } from './JobTable.tsx';
+import { chooseJobs, type JobGroup } from './job-list.ts';
+import { jobsView, selectJobs, useJobsView } from './jobs-view.ts';
+
+const GROUPS: readonly { readonly value: JobGroup; readonly label: string }[] = [
+  { value: 'all', label: 'All' },
+  { value: 'active', label: 'Running' },
+  { value: 'waiting', label: 'Waiting' },
+  { value: 'failed', label: 'Failed' },
+  { value: 'completed', label: 'Completed' },
+];
+
+/** The queue. */
+export function JobsPage() {
+  const ids = useChosenJobs();
+  const known = useFarm((farm) => farm.jobIds.length);
+  const isLoading = useFarm((farm) => farm.farm === null);
+  const show = useJobsView((view) => view.show);
+  const search = useJobsView((view) => view.search);
+  return (
+    <div className={page.page}>
+      <header className={page.head}>
+        <h1>Jobs</h1>
+        <Segmented label="Jobs to show" value={show} options={useGroups()} onChange={(value) => jobsView.setState({ show: value })} />
+        <input
+          data-search
+          type="search"
+          className={`${controls.input} ${css.search}`}
+          aria-label="Search jobs by name, owner or number"
+          placeholder="Search  ( / )"
+          value={search}
+          onChange={(event) => jobsView.setState({ search: event.target.value })}
+        />
+      </header>
+      <Selection />
+      {ids.length > 0 && <JobTable ids={ids} />}
+      {ids.length === 0 && !isLoading && (known === 0 ? <NoJobs /> : <NothingFound />)}
+      <p className="visually-hidden" role="status">
+        {plural(ids.length, 'job')} shown
+      </p>
+    </div>
+  );
+}
+
+/** The groups, with how many there are of those that are not over. */
+function useGroups(): readonly { readonly value: JobGroup; readonly label: string }[] {
+  const totals = useFarm((farm) => farm.totals);
+  const counts: Partial<Record<JobGroup, number>> =
+    totals === null ? {} : { active: totals.jobs.RUNNING + totals.jobs.ASSIGNED, waiting: totals.jobs.QUEUED + totals.jobs.SUBMITTED };
+  return GROUPS.map(({ value, label }) => ({ value, label: counts[value] ? `${label} ${formatCount(counts[value])}` : label }));
+}
+
+/** At most this often is a long queue chosen and sorted again (ms). */
+const CHOOSE_MS = 400;
+/** Up to here, at every change. */
+const SHORT = 2_000;
+
+/** The ids to show; a long queue follows its changes a few times a second, so that scrolling keeps its frames. */
+function useChosenJobs(): readonly number[] {
+  const show = useJobsView((view) => view.show);
+  const search = useJobsView((view) => view.search);
+  const sort = useJobsView((view) => view.sort);
+  const descending = useJobsView((view) => view.descending);
+  const [ids, setIds] = useState<readonly number[]>([]);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const choose = () => {
+      timer = undefined;
+      const { jobs, jobIds } = farmStore.getState();
+      setIds((before) => sameOr(before, chooseJobs(jobs, jobIds, { show, search, sort, descending })));
+    };
+    choose();
+    const stop = farmStore.subscribe(({ jobIds }) => {
+      if (jobIds.length <= SHORT) choose();
+      else timer ??= setTimeout(choose, CHOOSE_MS);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [show, search, sort, descending]);
+  return ids;
+}
+
+function sameOr(before: readonly number[], now: readonly number[]): readonly number[] {
+  return before.length === now.length && before.every((id, index) => id === now[index]) ? before : now;
+}
+
+function Selection() {
+  const selected = useJobsView((view) => view.selected);
+  // Read again with every change of the farm: a chosen job may end or go away.
+  useFarm((farm) => (selected.size === 0 ? 0 : farm.revision));
+  const maySubmit = useMaySubmit();
+  if (selected.size === 0 || !maySubmit) return null;
+  const { jobs } = farmStore.getState();
+  const chosen = [...selected].map((id) => jobs.get(id)).filter((job): job is JobView => job !== undefined);
+  if (chosen.length === 0) return null;
+  return (
+    <section className={css.selection} aria-label="Chosen jobs">
+      <strong>{formatCount(chosen.length)} chosen</strong>
+      <JobActionButtons jobs={chosen} onDone={() => selectJobs([])} />
+      <button type="button" className={controls.quiet} onClick={() => selectJobs([])}>
+        <X aria-hidden /> Clear
+      </button>
+    </section>
+  );
+}
+
+function NoJobs() {
+  const maySubmit = useMaySubmit();
+  return (
+    <Empty icon={<LayoutList aria-hidden />} title="No jobs yet">
+      <p>
+        A job is a folder of files and a command. It is split into tasks, which run on the farm’s machines; here you see how far they are.
+        {maySubmit && ' Drop a zip or a folder anywhere on this window, or start from the form.'}
+      </p>
+      {maySubmit && (
+        <a className={controls.primary} href={hrefOf({ name: 'submit' })}>
+          Submit a job
+        </a>
+      )}
+      <pre>lanyard submit --frames 1-24 -- sh render.sh {'{frame}'}</pre>
+    </Empty>
+  );
+}
+
+function NothingFound() {
+  return (
+    <Empty icon={<SearchX aria-hidden />} title="No job fits">
+      <p>Jobs are found by number, name and owner, among those that are not over and the newest that are.</p>
+      <button type="button" className={controls.button} onClick={() => jobsView.setState({ show: 'all', search: '' })}>
+        Show all jobs
+      </button>
+    </Empty>
+  );
+}

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import type { JobView } from '../../../shared/view.ts';
+import { estimateRest, estimateText } from './estimate.ts';
+import { chooseJobs, type JobWish } from './job-list.ts';
+
+const COUNTS = { SUBMITTED: 0, QUEUED: 0, ASSIGNED: 0, RUNNING: 0, COMPLETED: 0, FAILED: 0, TIMED_OUT: 0, CANCELLED: 0 };
+
+function job(id: number, change: Partial<JobView> = {}): JobView {
+  return {
+    id,
+    name: `job ${id}`,
+    owner: 'ines',
+    state: 'QUEUED',
+    priority: 50,
+    held: false,
+    taskCount: 10,
+    counts: COUNTS,
+    retries: 0,
+    submittedAt: id,
+    queuedAt: id,
+    startedAt: null,
+    finishedAt: null,
+    reason: null,
+    ...change,
+  };
+}
+
+const WISH: JobWish = { show: 'all', search: '', sort: 'id', descending: true };
+
+function choose(jobs: readonly JobView[], wish: Partial<JobWish>): readonly number[] {
+  const ids = jobs.map((one) => one.id).sort((a, b) => b - a);
+  return chooseJobs(new Map(jobs.map((one) => [one.id, one])), ids, { ...WISH, ...wish });
+}
+
+test('the order of the store is taken as it is', () => {
+  const ids = [3, 2, 1];
+  expect(chooseJobs(new Map(ids.map((id) => [id, job(id)])), ids, WISH)).toBe(ids);
+});
+
+test('every word of a search must stand in the number, name or owner', () => {
+  const jobs = [job(1, { name: 'Bake wood', owner: 'ada' }), job(2, { name: 'Bake stone' }), job(31, { name: 'Comp' })];
+  expect(choose(jobs, { search: 'BAKE ada' })).toEqual([1]);
+  expect(choose(jobs, { search: 'bake' })).toEqual([2, 1]);
+  expect(choose(jobs, { search: '31' })).toEqual([31]);
+  expect(choose(jobs, { search: 'bake comp' })).toEqual([]);
+});
+
+test('groups hold their states', () => {
+  const jobs = [job(1, { state: 'RUNNING' }), job(2, { state: 'TIMED_OUT' }), job(3, { state: 'COMPLETED' }), job(4)];
+  expect(choose(jobs, { show: 'active' })).toEqual([1]);
+  expect(choose(jobs, { show: 'waiting' })).toEqual([4]);
+  expect(choose(jobs, { show: 'failed' })).toEqual([2]);
+  expect(choose(jobs, { show: 'completed' })).toEqual([3]);
+});
+
+test('jobs that sort alike stand with the newest first, and names count numbers', () => {
+  const jobs = [job(1, { name: 'shot 10' }), job(2, { name: 'shot 9' }), job(3, { name: 'shot 9' })];
+  expect(choose(jobs, { sort: 'name', descending: false })).toEqual([3, 2, 1]);
+  expect(choose(jobs, { sort: 'priority', descending: true })).toEqual([3, 2, 1]);
+});
+
+test('the rest of a job is told once three tasks have ended, as a range around the pace', () => {
+  const running = (completed: number) =>
+    job(1, { state: 'RUNNING', startedAt: 0, taskCount: 100, counts: { ...COUNTS, COMPLETED: completed, RUNNING: 100 - completed } });
+  expect(estimateRest(running(2), 10_000)).toBeNull();
+  const rest = estimateRest(running(25), 50_000);
+  expect(rest?.leastMs).toBeLessThan(150_000);
+  expect(rest?.mostMs).toBeGreaterThan(150_000);
+  expect(estimateRest(job(1), 50_000)).toBeNull();
+  expect(estimateText({ leastMs: 130_000, mostMs: 200_000 })).toBe('2–4 min');
+  expect(estimateText({ leastMs: 5_200, mostMs: 5_900 })).toBe('5–6 s');
+});

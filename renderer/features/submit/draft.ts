@@ -1,0 +1,68 @@
+import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
+import type { ErrorValue } from '../../../shared/errors.ts';
+import { JOB_FILE, type JobSpecInput, jobSpecSchema } from '../../../shared/job.ts';
+import { errorValueOf } from '../../client/http.ts';
+import { EMPTY_FORM, type Form, formOf } from './form.ts';
+import type { InputFiles } from './input-files.ts';
+import { readJobText } from './zip.ts';
+
+interface Draft {
+  readonly input: InputFiles | null;
+  readonly isReading: boolean;
+  /** What is wrong with the input or with its description. */
+  readonly problem: ErrorValue | null;
+  /** What `lanyard.json` said, of which the form shows the most common part. */
+  readonly described: Partial<JobSpecInput>;
+  readonly form: Form;
+}
+
+/** The job that is being written; it stays while one looks at other pages. */
+export const draft = createStore<Draft>(() => ({ input: null, isReading: false, problem: null, described: {}, form: EMPTY_FORM }));
+
+export function useDraft<T>(select: (draft: Draft) => T): T {
+  return useStore(draft, select);
+}
+
+export function editForm(change: Partial<Form>): void {
+  draft.setState(({ form }) => ({ form: { ...form, ...change } }));
+}
+
+export function clearDraft(): void {
+  draft.setState(draft.getInitialState());
+}
+
+export function dropInput(): void {
+  draft.setState({ input: null, problem: null });
+}
+
+/** Takes files as the input, and what their description says into the form. */
+export async function takeInput(reading: Promise<InputFiles>): Promise<void> {
+  draft.setState({ isReading: true, problem: null });
+  try {
+    const input = await reading;
+    draft.setState(({ form }) => ({ input, form: { ...form, name: form.name === '' ? input.name.replace(/\.zip$/i, '') : form.name } }));
+    const text = await readJobText(input);
+    if (text === null) return;
+    const described = parseDescription(text);
+    draft.setState({ described, form: formOf({ name: input.name.replace(/\.zip$/i, ''), ...described }) });
+  } catch (error) {
+    draft.setState({ problem: errorValueOf(error) });
+  } finally {
+    draft.setState({ isReading: false });
+  }
+}
+
+/** Leaves what is wrong in it to the form, where it can be mended; but it must be an object. */
+function parseDescription(text: string): Partial<JobSpecInput> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error(`${JOB_FILE} is not JSON; the form starts empty.`);
+  }
+  const result = jobSpecSchema.partial().safeParse(value);
+  if (result.success) return value as Partial<JobSpecInput>;
+  const issue = result.error.issues[0];
+  throw new Error(`${JOB_FILE} is not valid: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}. The form starts empty.`);
+}

@@ -1,0 +1,125 @@
+import type { LanyardClient, LinkState, Stop } from '../../shared/lanyard-client.ts';
+import type { JobView, NodeView, ViewEvent } from '../../shared/view.ts';
+import type { FarmData, FarmStore } from './farm-store.ts';
+import { forgetNode, recordMetrics } from './node-history.ts';
+
+/** Runs a function soon: with the next frame, or in a while when nobody looks. */
+export type Schedule = (run: () => void) => void;
+
+const HIDDEN_MS = 1_000;
+const nextFrame: Schedule = (run) => {
+  if (document.hidden) setTimeout(run, HIDDEN_MS);
+  else requestAnimationFrame(run);
+};
+
+/**
+ * Carries the farm from the client into the store: the only writer there is. What comes between two frames is gathered by id, so a
+ * job that changed ten times is written once, and what is gathered never exceeds the farm itself.
+ */
+export function startBridge(client: LanyardClient, store: FarmStore, schedule: Schedule = nextFrame): Stop {
+  let gathered = emptyChanges();
+  let isScheduled = false;
+  let hasStopped = false;
+
+  const apply = () => {
+    isScheduled = false;
+    if (hasStopped) return;
+    const changes = gathered;
+    gathered = emptyChanges();
+    store.setState(applied(store.getState(), changes));
+  };
+  const soon = () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    schedule(apply);
+  };
+  const askWhoWeAre = async () => {
+    const { role, version } = await client.call('farm');
+    if (!hasStopped) store.setState({ role, version });
+  };
+
+  const stopWatching = client.watch({
+    event(event) {
+      gather(gathered, event);
+      soon();
+    },
+    state(link) {
+      gathered.link = link;
+      soon();
+      // A coordinator that comes back may be of another version; without an answer the screen offers no actions.
+      if (link.state === 'live') askWhoWeAre().catch(() => {});
+    },
+  });
+  return () => {
+    hasStopped = true;
+    stopWatching();
+  };
+}
+
+interface Changes {
+  link: LinkState | undefined;
+  snapshot: Extract<ViewEvent, { type: 'snapshot' }> | undefined;
+  /** Null: removed. */
+  jobs: Map<number, JobView | null>;
+  nodes: Map<string, NodeView | null>;
+  totals: FarmData['totals'] | undefined;
+}
+
+function emptyChanges(): Changes {
+  return { link: undefined, snapshot: undefined, jobs: new Map(), nodes: new Map(), totals: undefined };
+}
+
+function gather(changes: Changes, event: ViewEvent): void {
+  changes.totals = event.totals;
+  if (event.type === 'snapshot') {
+    changes.snapshot = event;
+    changes.jobs.clear();
+    changes.nodes.clear();
+    return;
+  }
+  for (const job of event.jobs) changes.jobs.set(job.id, job);
+  for (const job of event.removedJobs) changes.jobs.set(job, null);
+  for (const node of event.nodes) changes.nodes.set(node.description.id, node);
+  for (const node of event.removedNodes) changes.nodes.set(node, null);
+}
+
+function applied(farm: FarmData, changes: Changes): Partial<FarmData> {
+  const { link, snapshot, totals } = changes;
+  const jobs = snapshot === undefined ? (farm.jobs as Map<number, JobView>) : new Map(snapshot.jobs.map((job) => [job.id, job]));
+  const nodes =
+    snapshot === undefined ? (farm.nodes as Map<string, NodeView>) : new Map(snapshot.nodes.map((node) => [node.description.id, node]));
+  const jobsMoved = put(jobs, changes.jobs) || snapshot !== undefined;
+  const nodesMoved = put(nodes, changes.nodes) || snapshot !== undefined;
+  for (const node of snapshot?.nodes ?? []) recordMetrics(node);
+  for (const [id, node] of changes.nodes) node === null ? forgetNode(id) : recordMetrics(node);
+  return {
+    ...(link === undefined ? {} : { link }),
+    ...(snapshot === undefined ? {} : { farm: snapshot.farm }),
+    ...(totals === undefined ? {} : { totals }),
+    jobs,
+    nodes,
+    ...(jobsMoved ? { jobIds: [...jobs.keys()].sort((a, b) => b - a) } : {}),
+    ...(nodesMoved ? { nodeIds: sortedByName(nodes) } : {}),
+    revision: farm.revision + 1,
+  };
+}
+
+/** @returns whether members came or went */
+function put<Id, View>(known: Map<Id, View>, changes: ReadonlyMap<Id, View | null>): boolean {
+  let moved = false;
+  for (const [id, view] of changes) {
+    if (view === null) moved = known.delete(id) || moved;
+    else {
+      moved ||= !known.has(id);
+      known.set(id, view);
+    }
+  }
+  return moved;
+}
+
+function sortedByName(nodes: ReadonlyMap<string, NodeView>): string[] {
+  const order = new Intl.Collator('en', { numeric: true });
+  return [...nodes.values()]
+    .sort((a, b) => order.compare(a.description.name, b.description.name) || order.compare(a.description.id, b.description.id))
+    .map((node) => node.description.id);
+}

@@ -1,0 +1,63 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, SMALL, test } from './support/test.ts';
+
+for (const theme of ['dark', 'light'] as const)
+  test(`no screen has an axe violation in the ${theme} theme`, async ({ page, farm }) => {
+    test.setTimeout(120_000);
+    const job = await farm.submit({
+      name: 'looked at',
+      command: 'printf "\\033[31mred\\033[0m \\033[33myellow\\033[0m\\n"; echo problem >&2; echo x > out-{index}.txt; [ {index} != 1 ]',
+      tasks: { kind: 'count', count: 4 },
+      outputs: ['*.txt'],
+      maxRetries: 0,
+      ...SMALL,
+    });
+    await farm.submit({ name: 'waiting', command: 'true', requirements: { ...SMALL.requirements, gpus: 1 } });
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+    await page.goto(farm.url);
+    const check = async (screen: string) => {
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`);
+      expect(found, screen).toEqual([]);
+    };
+    await expect(page.getByRole('heading', { name: 'Open this farm' })).toBeVisible();
+    await check('welcome');
+    await page.goto(farm.link);
+    const row = page.locator(`[data-job="${job}"]`);
+    await expect(row).toContainText('Failed');
+    await check('jobs');
+    await row.getByRole('checkbox').check();
+    await expect(page.getByText('1 chosen')).toBeVisible();
+    await check('jobs chosen');
+    await page.goto(`${farm.url}/#/jobs/${job}.1`);
+    await expect(page.getByText('Attempt 1', { exact: true })).toBeVisible();
+    await expect(page.getByRole('region', { name: 'Outputs' })).toContainText('out-0.txt');
+    await check('job');
+    await page.getByRole('button', { name: 'Remove' }).click();
+    await expect(page.getByRole('alertdialog')).toBeVisible();
+    await check('question');
+    await page.keyboard.press('Escape');
+    await page.goto(`${farm.url}/#/logs/${job}.1.1`);
+    await expect(page.getByText('the log is complete')).toBeVisible();
+    await check('log');
+    await page.goto(`${farm.url}/#/farm`);
+    await page.getByRole('button', { name: 'Map' }).click();
+    await expect(page.getByRole('link', { name: /render-01/ })).toBeVisible();
+    await check('map');
+    await page.getByRole('button', { name: 'Table' }).click();
+    await expect(page.getByRole('row', { name: /render-01/ })).toBeVisible();
+    await check('table');
+    await page.getByRole('link', { name: 'render-01' }).click();
+    await expect(page.getByRole('region', { name: 'Over time' })).toContainText('CPU');
+    await check('node');
+    await page.goto(`${farm.url}/#/submit`);
+    await page.getByRole('button', { name: /^Submit/ }).click();
+    await expect(page.getByText('Say what each task runs.')).toBeVisible();
+    await check('submit');
+    await page.goto(`${farm.url}/#/settings`);
+    await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
+    await check('settings');
+    await page.keyboard.press('Control+k');
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await check('palette');
+  });

@@ -1,0 +1,168 @@
+import { expect, SMALL, test, watchConsole } from './support/test.ts';
+
+test('a link with a token opens the farm, and the token leaves the address', async ({ page, farm }) => {
+  await page.goto(farm.link);
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+  await expect(page.getByText('studio', { exact: true })).toBeVisible();
+  expect(page.url()).not.toContain(farm.token);
+  await page.reload();
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+});
+
+test('without a token the page asks for one, and says when it is not accepted', async ({ page, farm }) => {
+  await page.goto(farm.url);
+  await expect(page.getByRole('heading', { name: 'Open this farm' })).toBeVisible();
+  await page.getByLabel('Token or link').fill('short');
+  await page.getByRole('button', { name: 'Open the farm' }).click();
+  await expect(page.getByText('That is no token')).toBeVisible();
+  await page.getByLabel('Token or link').fill('lyd_notatokenofthisfarm');
+  await page.getByRole('button', { name: 'Open the farm' }).click();
+  await expect(page.getByRole('alert')).toContainText(/token/i);
+  await page.getByLabel('Token or link').fill(farm.link);
+  await page.getByRole('button', { name: 'Open the farm' }).click();
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+});
+
+test('a job is watched as it runs: row, heat map, log, outputs', async ({ page, farm }) => {
+  await page.goto(farm.link);
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+  const job = await farm.submit({
+    name: 'watched',
+    command: 'echo task {index} begins; sleep 0.3; echo result-{index} > out-{index}.txt',
+    tasks: { kind: 'count', count: 6 },
+    outputs: ['out-{index}.txt'],
+    ...SMALL,
+  });
+  const row = page.locator(`[data-job="${job}"]`);
+  await expect(row).toContainText('watched');
+  await expect(row).toContainText('Completed');
+  await expect(row).toContainText('6 / 6');
+  await row.click();
+  await expect(page.getByRole('heading', { name: 'watched' })).toBeVisible();
+  await expect(page.getByRole('gridcell', { name: 'Task 5: completed' })).toBeVisible();
+  await page.getByRole('gridcell', { name: 'Task 5: completed' }).click();
+  await page.getByRole('link', { name: 'Log' }).click();
+  await expect(page.getByRole('log', { name: 'Log' })).toContainText('task 5 begins');
+  await expect(page.getByText('the log is complete')).toBeVisible();
+  await page.goBack();
+  await page.getByRole('button', { name: 'out-3.txt', exact: true }).click();
+  await expect(page.getByLabel('Text of out-3.txt')).toHaveText(/result-3/);
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save all: outputs.zip' }).click();
+  expect((await download).suggestedFilename()).toBe(`job-${job}.zip`);
+});
+
+test('a log is followed as it grows; scrolling up pauses, End goes on', async ({ page, farm }) => {
+  const job = await farm.submit({
+    name: 'talker',
+    command: 'i=0; while [ $i -lt 4000 ]; do echo "line $i"; i=$((i+1)); [ $((i % 40)) = 0 ] && sleep 0.05; done; sleep 30',
+    ...SMALL,
+  });
+  await page.goto(farm.link);
+  await page.goto(`${farm.url}/#/logs/${job}.0.1`);
+  const log = page.getByRole('log', { name: 'Log' });
+  await expect(log).toContainText(/line \d{3,}/);
+  await expect(page.getByText('· following')).toBeVisible();
+  await log.hover();
+  await page.mouse.wheel(0, -600);
+  await expect(page.getByText('paused; press End to follow')).toBeVisible();
+  const top = await log.evaluate((element) => element.scrollTop);
+  await expect(page.getByText('4,000 lines')).toBeVisible({ timeout: 30_000 });
+  expect(await log.evaluate((element) => element.scrollTop)).toBe(top);
+  await log.focus();
+  await page.keyboard.press('End');
+  await expect(log).toContainText('line 3999');
+  await page.getByLabel('Search in the log').fill('line 2345');
+  await expect(log.locator('[data-match="true"]')).toContainText('line 2345');
+  await farm.client.call('cancelJob', { params: { job } });
+});
+
+test('cancel asks first; retry runs what failed again', async ({ page, farm }) => {
+  const sleeper = await farm.submit({ name: 'sleeper', command: 'sleep 60', ...SMALL });
+  await page.goto(farm.link);
+  await page.goto(`${farm.url}/#/jobs/${sleeper}`);
+  await expect(page.getByText('Running').first()).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByRole('alertdialog')).toContainText(`Cancel job ${sleeper}?`);
+  await page.getByRole('button', { name: 'Keep' }).click();
+  expect((await farm.client.call('getJob', { params: { job: sleeper } })).state).toBe('RUNNING');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByText('Cancelled').first()).toBeVisible();
+
+  const failing = await farm.submit({ name: 'failing', command: 'exit 3', maxRetries: 0, ...SMALL });
+  await page.goto(`${farm.url}/#/jobs/${failing}.0`);
+  await expect(page.getByText('Attempt 1', { exact: true })).toBeVisible();
+  await page.getByRole('button', { name: 'Retry failed' }).click();
+  await expect(page.getByText('Attempt 2', { exact: true })).toBeVisible();
+});
+
+test('many jobs are chosen by the keyboard, held together, and let go by Undo', async ({ page, farm }) => {
+  const ids: number[] = [];
+  for (let index = 0; index < 3; index += 1)
+    ids.push(await farm.submit({ name: `waits-${index}`, command: 'true', requirements: { ...SMALL.requirements, labels: ['nowhere'] } }));
+  await page.goto(farm.link);
+  await page.keyboard.press('/');
+  await page.keyboard.type('waits-');
+  await expect(page.locator('[data-job]')).toHaveCount(3);
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Search jobs by name, owner or number').fill('waits-');
+  await page.locator(`[data-job="${ids[2]}"]`).focus();
+  await page.keyboard.press('Space');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await expect(page.locator(`[data-job="${ids[0]}"]`)).toBeFocused();
+  await page.keyboard.press('Space');
+  await page.locator(`[data-job="${ids[1]}"]`).focus();
+  await page.keyboard.press('Space');
+  await expect(page.getByText('3 chosen')).toBeVisible();
+  await page.getByRole('button', { name: 'Hold' }).click();
+  await expect(page.getByText('On hold', { exact: true })).toHaveCount(3);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByText('On hold', { exact: true })).toHaveCount(0);
+  await page.locator(`[data-job="${ids[0]}"]`).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('region', { name: 'Why it waits' })).toContainText('nowhere');
+});
+
+test('two browsers see the same, and a viewer is offered nothing to do', async ({ page, farm, browser }) => {
+  const context = await browser.newContext();
+  const other = await context.newPage();
+  const problems = watchConsole(other);
+  const job = await farm.submit({ name: 'shared', command: 'true', requirements: { ...SMALL.requirements, labels: ['nowhere'] } });
+  await page.goto(farm.link);
+  await other.goto(farm.viewerLink);
+  await expect(other.locator(`[data-job="${job}"]`)).toContainText('Queued');
+  await expect(other.getByRole('link', { name: 'Submit a job' })).toHaveCount(0);
+  await expect(other.getByRole('checkbox')).toHaveCount(0);
+  await page.goto(`${farm.url}/#/jobs/${job}`);
+  await page.getByRole('button', { name: 'Hold' }).click();
+  await expect(other.locator(`[data-job="${job}"]`)).toContainText('On hold');
+  await other.goto(`${farm.url}/#/jobs/${job}`);
+  await expect(other.getByRole('heading', { name: 'shared' })).toBeVisible();
+  await expect(other.getByRole('button', { name: 'Cancel' })).toHaveCount(0);
+  expect(problems).toEqual([]);
+  await context.close();
+});
+
+test('markup in names, and escape sequences in logs, stay text', async ({ page, farm }) => {
+  const name = '<img src=x onerror=alert(1)> <b>job</b>';
+  const job = await farm.submit({
+    name,
+    command: `printf '\\033]0;title\\007<script>alert(2)</script> \\033[31mred\\033[0m \\033]8;;http://evil.example\\007link\\033]8;;\\007\\n'`,
+    ...SMALL,
+  });
+  let dialogs = 0;
+  page.on('dialog', (dialog) => {
+    dialogs += 1;
+    void dialog.dismiss();
+  });
+  await page.goto(farm.link);
+  await expect(page.getByText(name)).toBeVisible();
+  await expect(page.locator(`[data-job="${job}"]`)).toContainText('Completed');
+  await page.goto(`${farm.url}/#/logs/${job}.0.1`);
+  const log = page.getByRole('log', { name: 'Log' });
+  await expect(log).toContainText('<script>alert(2)</script> red link');
+  expect(await log.locator('a, script, b').count()).toBe(0);
+  expect(dialogs).toBe(0);
+});

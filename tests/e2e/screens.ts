@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+import { execFileSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from '@playwright/test';
+import { startFarm, type TestFarm } from './support/farm.ts';
+
+/** Takes the pictures of docs/screens anew: a small farm is started, given real work, and looked at in both themes. */
+const ROOT = join(import.meta.dirname, '../..');
+const FOLDER = join(ROOT, 'docs/screens');
+const SMALL = { requirements: { cpu: 0.1, ramMb: 64 } };
+/** `--large` looks at a lab's wall as well; those pictures are not kept. */
+const SIZES = [{ width: 1280, height: 800 }, ...(process.argv.includes('--large') ? [{ width: 1920, height: 1080 }] : [])];
+
+/** Work of every kind: pictures, failures, a long job, one that cannot be placed, many small ones. */
+async function giveWork(farm: TestFarm): Promise<{ readonly pictures: number; readonly failed: number; readonly long: number }> {
+  const command = [join(ROOT, 'electron/cli/main.ts'), 'submit', join(ROOT, 'resources/examples/path-tracer')];
+  const flags = [
+    '--host',
+    '--name',
+    'Turntable, spheres',
+    '--frames',
+    '1-12',
+    '--wait',
+    '--json',
+    '--url',
+    farm.url,
+    '--token',
+    farm.token,
+  ];
+  execFileSync(process.execPath, [...command, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const failed = await farm.submit({
+    name: 'nightly-build arm64',
+    command:
+      'echo "compiling unit {index}"; sleep 0.2; [ $(({index} % 5)) != 3 ] || { printf "\\033[1;31merror:\\033[0m undefined reference to \\033[36mlanyard_step\\033[0m\\n" >&2; exit 2; }',
+    tasks: { kind: 'count', count: 48 },
+    maxRetries: 1,
+    ...SMALL,
+  });
+  const long = await farm.submit({
+    name: 'comp_shot_042 v7',
+    command: 'for pass in beauty shadow fog; do printf "frame {frame} \\033[32m$pass\\033[0m done\\n"; sleep 0.5; done',
+    tasks: { kind: 'frames', frames: '1001-1480' },
+    ...SMALL,
+  });
+  await farm.submit({ name: 'denoise shot 042', command: 'true', requirements: { gpus: 1 }, tasks: { kind: 'frames', frames: '1-48' } });
+  for (let index = 1; index <= 24; index += 1)
+    await farm.submit({
+      name: `texture-bake ${String(index).padStart(2, '0')}`,
+      command: 'sleep 0.2',
+      tasks: { kind: 'count', count: 1 + ((index * 7) % 23) },
+      priority: index % 4 === 0 ? 75 : 25,
+      ...SMALL,
+    });
+  return { pictures: 1, failed, long };
+}
+
+async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<typeof giveWork>>): Promise<void> {
+  const places: Readonly<Record<string, { readonly hash: string; readonly before?: (page: Page) => Promise<void> }>> = {
+    jobs: { hash: '#/jobs' },
+    job: { hash: `#/jobs/${jobs.pictures}` },
+    'job-failed': { hash: `#/jobs/${jobs.failed}.3` },
+    'job-running': { hash: `#/jobs/${jobs.long}` },
+    log: { hash: `#/logs/${jobs.failed}.3.1` },
+    farm: { hash: '#/farm' },
+    'farm-table': { hash: '#/farm', before: (page) => page.getByRole('button', { name: 'Table' }).click() },
+    node: {
+      hash: `#/nodes/${(await farm.client.call('listNodes')).nodes[0]?.description.id}`,
+      before: (page) => page.waitForTimeout(6_000),
+    },
+    submit: {
+      hash: '#/submit',
+      async before(page) {
+        await page.getByRole('textbox', { name: 'Command' }).fill('blender -b scene.blend -f {frame} -o //frames/{frame:4}');
+        await page.getByRole('textbox', { name: 'Name' }).fill('comp_shot_043');
+        await page.getByRole('button', { name: 'Frames' }).click();
+        await page.getByRole('textbox', { name: 'Keep these files' }).fill('frames/{frame:4}.png');
+      },
+    },
+    settings: { hash: '#/settings' },
+    palette: { hash: '#/jobs', before: (page) => page.keyboard.press('Control+k') },
+  };
+  for (const colorScheme of ['dark', 'light'] as const)
+    for (const viewport of SIZES) {
+      const context = await browser.newContext({ viewport, colorScheme });
+      const page = await context.newPage();
+      await page.goto(farm.url);
+      await page.getByRole('heading', { name: 'Open this farm' }).waitFor();
+      const shoot = (name: string) => page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}-${viewport.width}.png`) });
+      await shoot('welcome');
+      await page.goto(farm.link);
+      await page.getByText('Live', { exact: true }).waitFor();
+      for (const [name, { hash, before }] of Object.entries(places)) {
+        await page.evaluate((place) => {
+          location.hash = place;
+        }, hash);
+        await page.waitForTimeout(500);
+        await before?.(page);
+        // Pictures load and charts draw; nothing says when the last of them is there.
+        await page.waitForTimeout(900);
+        await shoot(name);
+      }
+      await context.close();
+    }
+}
+
+await mkdir(FOLDER, { recursive: true });
+const farm = await startFarm({
+  farmName: 'Studio Nord',
+  workers: [
+    { name: 'render-01', zone: 'rack A', maxParallel: 4 },
+    { name: 'render-02', zone: 'rack A', maxParallel: 4 },
+    { name: 'render-03', zone: 'rack A', maxParallel: 2 },
+    { name: 'desk-ines', zone: 'office', maxParallel: 2 },
+  ],
+});
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+});
+try {
+  await take(browser, farm, await giveWork(farm));
+} finally {
+  await browser.close();
+  await farm.stop();
+}

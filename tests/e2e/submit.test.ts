@@ -1,0 +1,111 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { expect, test } from './support/test.ts';
+import { createZip } from './support/zip.ts';
+
+const DESCRIPTION = {
+  name: 'dropped',
+  command: 'cat seed.txt > {frame:4}.txt && echo {frame} >> {frame:4}.txt',
+  image: null,
+  tasks: { kind: 'frames', frames: '1-3' },
+  outputs: ['{frame:4}.txt'],
+  requirements: { cpu: 0.1, ramMb: 32 },
+};
+
+/** Drops a file of this page's own making on the window, as a hand would. */
+async function drop(page: Page, name: string, bytes: Buffer): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ({ name, base64 }) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const carried = new DataTransfer();
+      carried.items.add(new File([bytes], name, { type: 'application/zip' }));
+      return carried;
+    },
+    { name, base64: bytes.toString('base64') },
+  );
+  const target = page.getByRole('main');
+  await target.dispatchEvent('dragenter', { dataTransfer: transfer });
+  await expect(page.getByText('Drop a zip or a folder to submit it')).toBeVisible();
+  await target.dispatchEvent('drop', { dataTransfer: transfer });
+}
+
+test('a zip that is dropped fills the form, runs, and gives its outputs', async ({ page, farm }) => {
+  await page.goto(farm.link);
+  await expect(page.getByRole('link', { name: 'Submit a job' }).first()).toBeVisible();
+  const zip = createZip({ 'lanyard.json': JSON.stringify(DESCRIPTION), 'seed.txt': 'seed\n' });
+  await drop(page, 'shot.zip', zip);
+  await expect(page.getByLabel('Name')).toHaveValue('dropped');
+  await expect(page.getByLabel('Frames', { exact: true })).toHaveValue('1-3');
+  const preview = page.getByRole('region', { name: 'What will run' });
+  await expect(preview).toContainText('cat seed.txt > 0001.txt');
+  await expect(preview).toContainText('cat seed.txt > 0003.txt');
+  await page.getByRole('button', { name: 'Submit 3 tasks' }).click();
+  await expect(page.getByRole('heading', { name: 'dropped' })).toBeVisible();
+  await expect(page.getByText('3 of 3 tasks ended')).toBeVisible();
+  await page.getByRole('button', { name: '0002.txt', exact: true }).click();
+  await expect(page.getByLabel('Text of 0002.txt')).toHaveText(/seed\s+2/);
+});
+
+test('a folder is packed; a mistake is told at its field', async ({ page, farm }) => {
+  const folder = await mkdtemp(join(tmpdir(), 'lanyard-folder-'));
+  await writeFile(join(folder, 'hello.txt'), 'hello from a folder');
+  await page.goto(`${farm.link}`);
+  await page.getByRole('link', { name: 'Submit a job' }).first().click();
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Choose a folder' }).click();
+  await (await chooser).setFiles(folder);
+  await expect(page.getByText('1 file', { exact: false })).toBeVisible();
+  await page.getByRole('button', { name: /^Submit/ }).click();
+  await expect(page.getByText('Say what each task runs.')).toBeVisible();
+  await page.getByRole('textbox', { name: 'Command' }).fill('cat hello.txt');
+  await page.getByLabel('Runs in').selectOption('host');
+  await page.getByLabel('Memory, MiB').fill('lots');
+  await expect(page.getByLabel('Memory, MiB')).toHaveAttribute('aria-invalid', 'true');
+  await page.getByLabel('Memory, MiB').fill('32');
+  await page.getByLabel('CPU cores').fill('0.1');
+  await page.getByRole('button', { name: 'Submit 1 task' }).click();
+  await expect(page.getByText('1 of 1 task ended')).toBeVisible();
+  await page.getByRole('gridcell', { name: 'Task 0: completed' }).click();
+  await page.getByRole('link', { name: 'Log' }).click();
+  await expect(page.getByRole('log', { name: 'Log' })).toContainText('hello from a folder');
+  await rm(folder, { recursive: true });
+});
+
+test('an upload shows how far it is, is cancelled, and goes on where it ended', async ({ page, farm }) => {
+  await page.goto(farm.link);
+  await page.getByRole('link', { name: 'Submit a job' }).first().click();
+  // Noise, so that nothing makes it smaller; several parts long.
+  const noise = Buffer.alloc(40 * 1024 * 1024, Math.random().toString(36));
+  const zip = createZip({ 'noise.bin': noise });
+  const folder = await mkdtemp(join(tmpdir(), 'lanyard-zip-'));
+  await writeFile(join(folder, 'large.zip'), zip);
+  const parts: number[] = [];
+  let isSlow = true;
+  await page.route('**/api/blobs/*', async (route) => {
+    if (route.request().method() === 'PATCH') {
+      parts.push(Number(route.request().headers()['upload-offset']));
+      if (isSlow && parts.length === 3) {
+        await page.getByRole('button', { name: 'Cancel' }).click();
+        await route.abort();
+        return;
+      }
+    }
+    await route.continue();
+  });
+  const choose = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Choose a zip' }).click();
+  await (await choose).setFiles(join(folder, 'large.zip'));
+  await page.getByRole('textbox', { name: 'Command' }).fill('ls -l noise.bin');
+  await page.getByLabel('Runs in').selectOption('host');
+  await page.getByLabel('Memory, MiB').fill('32');
+  await page.getByRole('button', { name: 'Submit 1 task' }).click();
+  await expect(page.getByText('The upload was cancelled.')).toBeVisible();
+  const before = parts.length;
+  isSlow = false;
+  await page.getByRole('button', { name: 'Submit 1 task' }).click();
+  await expect(page.getByText('1 of 1 task ended')).toBeVisible();
+  expect(parts[before]).toBeGreaterThan(0);
+  await rm(folder, { recursive: true });
+});
