@@ -16,6 +16,7 @@ import { createHostExecutor } from './executor/host.ts';
 import { openBlobs } from './files/blobs.ts';
 import { openLogSpools } from './files/log-spool.ts';
 import { openLogStore } from './files/log-store.ts';
+import { openTemplates } from './files/templates.ts';
 import { checkZip } from './files/unzip.ts';
 import { openWorkspaces } from './files/workspaces.ts';
 import { createLinkClient } from './link/client.ts';
@@ -78,6 +79,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       farm: daemon,
       blobs,
       logs,
+      templates: openTemplates(join(dataFolder, 'templates'), logger),
       authenticator: tokens,
       settings,
       version: VERSION,

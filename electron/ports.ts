@@ -3,6 +3,8 @@ import type { AttemptId, BlobId, FarmId, JobId, NodeId } from '../shared/ids.ts'
 import type { AttemptRow, EndReason, JobRow, JobSpec, JobState, OutputFile, TaskRow, TaskState } from '../shared/job.ts';
 import type { Capacity, Metrics, NodeRow } from '../shared/node.ts';
 import type { CoordinatorMessage, Hello, LogStream, Phase, Welcome, WorkerMessage } from '../shared/protocol.ts';
+import type { Template, TemplateView } from '../shared/template.ts';
+import type { Role } from '../shared/trust.ts';
 
 /**
  * The small interfaces between the daemons and the world. Each has one real adapter in a folder of its own, and
@@ -30,7 +32,6 @@ export interface Logger {
 }
 
 /** Who speaks, as the bearer token or (later) the certificate showed. */
-export type Role = 'viewer' | 'submitter' | 'worker' | 'admin';
 export interface Identity {
   readonly subject: string;
   readonly role: Role;
@@ -197,6 +198,18 @@ export interface LogStore {
   /** Framed bytes from `offset`; with `follow` it goes on until `finish`. */
   read(attempt: AttemptId, offset: number, follow: boolean, signal: AbortSignal): AsyncIterable<Uint8Array>;
   removeJob(job: JobId): Promise<void>;
+}
+
+/** Templates of jobs: those that come with the program, and a farm's own, which go before them. */
+export interface Templates {
+  /** By id. A file that is not a template is left out, and logged. */
+  list(): Promise<readonly TemplateView[]>;
+  /** @throws LanyardError NOT_FOUND; INVALID when its file is not a template */
+  get(id: string): Promise<TemplateView>;
+  /** @throws LanyardError TOO_MANY, TOO_LARGE, DISK_FULL */
+  put(id: string, template: Template): Promise<TemplateView>;
+  /** @throws LanyardError NOT_FOUND, CONFLICT for one that comes with the program */
+  remove(id: string): Promise<void>;
 }
 
 // ---------------------------------------------------------------------------------------------- executor

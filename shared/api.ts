@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { jobIdSchema, jobSpecSchema, TASK_STATES } from './job.ts';
 import { LIMITS } from './limits.ts';
+import { templateIdSchema, templateSchema, templateViewSchema } from './template.ts';
 import {
   attemptViewSchema,
   explanationSchema,
@@ -45,6 +46,7 @@ const taskParams = z.object({ job: jobIdSchema, index });
 const attemptParams = z.object({ job: jobIdSchema, index, number: z.coerce.number().int().min(1) });
 const nodeParams = z.object({ node: z.string().min(1).max(128) });
 const blobParams = z.object({ blob: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal digits (a SHA-256)') });
+const templateParams = z.object({ template: templateIdSchema });
 const page = z.object({
   limit: z.coerce.number().int().min(1).max(LIMITS.pageRows).default(100),
   offset: z.coerce.number().int().min(0).default(0),
@@ -258,6 +260,47 @@ export const ROUTES = {
     roles: READERS,
     summary: 'Server-sent events: a snapshot, then deltas (`view.ts`)',
     bytes: { answer: 'text/event-stream' },
+  },
+  listTemplates: {
+    method: 'GET',
+    path: '/api/templates',
+    roles: READERS,
+    summary: "Templates of jobs: the program's and the farm's own",
+    answer: z.object({ templates: listOf(templateViewSchema) }),
+  },
+  getTemplate: {
+    method: 'GET',
+    path: '/api/templates/:template',
+    roles: READERS,
+    summary: 'One template, with the JSON Schema of its values',
+    params: templateParams,
+    answer: templateViewSchema,
+  },
+  putTemplate: {
+    method: 'PUT',
+    path: '/api/templates/:template',
+    roles: ADMINS,
+    summary: 'Puts a template into the farm, in place of one of the same id',
+    params: templateParams,
+    body: templateSchema,
+    answer: templateViewSchema,
+  },
+  removeTemplate: {
+    method: 'DELETE',
+    path: '/api/templates/:template',
+    roles: ADMINS,
+    summary: 'Takes a template out of the farm',
+    params: templateParams,
+    answer: okSchema,
+  },
+  renderTemplate: {
+    method: 'POST',
+    path: '/api/templates/:template/render',
+    roles: READERS,
+    summary: 'The job that a template makes of these values, for POST /api/jobs',
+    params: templateParams,
+    body: z.strictObject({ preset: z.string().optional(), values: z.record(z.string(), z.unknown()).default({}) }),
+    answer: z.object({ job: jobSpecSchema }),
   },
   backup: {
     method: 'POST',

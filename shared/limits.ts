@@ -30,6 +30,16 @@ export const LIMITS = {
   timeoutMs: 30 * 24 * 3600 * 1000,
   retries: 100,
 
+  /** Templates of one farm beside those that come with the program; one more is refused. */
+  templates: 500,
+  templateFields: 64,
+  templateOptions: 100,
+  templatePresets: 32,
+  templateTextLength: 4 * KIB,
+  templateListValues: 1_000,
+  /** The file of a template, in bytes; a larger one is not read. */
+  templateBytes: 256 * KIB,
+
   /** One JSON message between nodes, in bytes; a larger one closes the connection. */
   messageBytes: 16 * MIB,
   /** One log frame between nodes, in bytes of payload. */

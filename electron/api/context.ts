@@ -1,12 +1,13 @@
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { Farm } from '../daemon/farm.ts';
-import type { Authenticator, Blobs, Logger, LogStore } from '../ports.ts';
+import type { Authenticator, Blobs, Logger, LogStore, Templates } from '../ports.ts';
 import type { HostGuard } from './guard.ts';
 
 export interface ApiOptions {
   readonly farm: Farm;
   readonly blobs: Blobs;
   readonly logs: LogStore;
+  readonly templates: Templates;
   readonly authenticator: Authenticator;
   readonly settings: CoordinatorSettings;
   readonly version: string;

@@ -6,7 +6,8 @@ import { ROUTES, type Route } from '../../shared/api.ts';
 import { SEED_ROUTES } from '../../shared/api-seed.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { JobQuery, Role } from '../ports.ts';
+import type { Role } from '../../shared/trust.ts';
+import type { JobQuery } from '../ports.ts';
 import { assertRoles } from './auth.ts';
 import { startApi, type TestApi } from './testing/api.ts';
 

@@ -19,6 +19,7 @@ import { jobHandlers } from './routes/jobs.ts';
 import { logHandlers } from './routes/logs.ts';
 import { nodeHandlers } from './routes/nodes.ts';
 import { outputHandlers } from './routes/outputs.ts';
+import { templateHandlers } from './routes/templates.ts';
 import { seedHandlers } from './seed.ts';
 import { answerShell } from './shell-lines.ts';
 
@@ -118,6 +119,7 @@ async function registerGroups(app: FastifyInstance, context: ApiContext): Promis
     ...logHandlers(context),
     ...outputHandlers(context),
     ...blobHandlers(context),
+    ...templateHandlers(context),
   };
   const { putBlob, ...json } = ROUTES;
   registerTable(app, json, handlers, context);

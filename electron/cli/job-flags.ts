@@ -1,6 +1,7 @@
 import { invalid, LanyardError } from '../../shared/errors.ts';
 import { type JobSpec, type JobSpecInput, jobSpecSchema } from '../../shared/job.ts';
 import { splitTasks } from '../../shared/tasks.ts';
+import { parseScalar } from '../../shared/template.ts';
 import { DURATION_FORM, MIB, parseDurationMs, parseSizeBytes, SIZE_FORM } from './units.ts';
 
 /** The flags of `lanyard submit` that describe the job, as commander gives them. */
@@ -95,10 +96,10 @@ function tasksOf(flags: JobFlags): unknown {
   if (flags.count !== undefined) return { kind: 'count', count: wholeNumber('count', flags.count) };
   if (flags.matrix === undefined) return undefined;
   const parameters = Object.fromEntries(
-    Object.entries(pairs('matrix', flags.matrix) ?? {}).map(([name, values]) => [name, values.split(',').map(parameterValue)]),
+    Object.entries(pairs('matrix', flags.matrix) ?? {}).map(([name, values]) => [name, values.split(',').map(parseScalar)]),
   );
   const exclude = flags.exclude?.map((rule) =>
-    Object.fromEntries(Object.entries(pairs('exclude', rule.split(',')) ?? {}).map(([name, value]) => [name, parameterValue(value)])),
+    Object.fromEntries(Object.entries(pairs('exclude', rule.split(',')) ?? {}).map(([name, value]) => [name, parseScalar(value)])),
   );
   return compact({ kind: 'matrix', parameters, exclude });
 }
@@ -115,12 +116,6 @@ function requirementsOf(flags: JobFlags): Json {
     zone: flags.zone,
     limits: limits && Object.fromEntries(Object.entries(limits).map(([name, value]) => [name, wholeNumber('limit', value)])),
   });
-}
-
-/** Numbers and truth values where the text is exactly how they are written; so `007` stays text. */
-function parameterValue(text: string): string | number | boolean {
-  if (text === 'true' || text === 'false') return text === 'true';
-  return text !== '' && String(Number(text)) === text && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 /** @param alone the value of a name without `=`; undefined: it must have one */

@@ -28,6 +28,7 @@ export function createProgram(version: string, run: Run): Command {
   };
   addFarmCommands(program, add);
   addJobCommands(add);
+  addTemplateCommands(add);
   addNodeCommands(add);
   return program;
 }
@@ -86,6 +87,13 @@ function addJobCommands(add: Add): void {
   add('remove <jobs...>', 'remove ended jobs with their logs and outputs', async () => (await changes()).remove);
 }
 
+function addTemplateCommands(add: Add): void {
+  const commands = () => import('./template-commands.ts');
+  add('templates [template]', 'list the templates of jobs, or show the fields of one', async () => (await commands()).templates);
+  add('add-template <file>', 'put a template into the farm, called after its file', async () => (await commands()).addTemplate);
+  add('remove-template <template>', 'take a template out of the farm', async () => (await commands()).removeTemplate);
+}
+
 function addSubmit(add: Add): void {
   add(
     'submit [input]',
@@ -93,6 +101,9 @@ function addSubmit(add: Add): void {
     async () => (await import('./submit.ts')).submit,
   )
     .usage('[options] [input] [-- command arguments...]')
+    .option('--template <template>', 'make the job from a template: its name, or a file; see `lanyard templates`')
+    .option('--set <field=value>', 'value of a field of the template (repeat)', collect)
+    .option('--preset <name>', 'values that the template has ready')
     .option('--name <name>', 'name of the job')
     .option('--command <line>', 'what to run, as a shell line')
     .option('--image <image>', 'container image')

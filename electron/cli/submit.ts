@@ -9,11 +9,12 @@ import type { Context, Handler } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { durationMs, type JobFlags, jobFromFlags } from './job-flags.ts';
 import { saveOutputs } from './output-command.ts';
+import { describeByTemplate, type TemplateFlags } from './template-commands.ts';
 import { plain } from './text.ts';
 import { uploadFile, uploadFolder } from './upload.ts';
 import { reportEnd, waitForJob } from './wait.ts';
 
-export interface SubmitOptions extends JobFlags {
+export interface SubmitOptions extends JobFlags, TemplateFlags {
   readonly wait?: boolean;
   readonly waitTimeout?: string;
   readonly download?: string;
@@ -21,7 +22,7 @@ export interface SubmitOptions extends JobFlags {
 
 /** Submits a zip, a folder, a job description, or just a command; see `lanyard submit --help`. */
 export const submit: Handler<SubmitOptions> = async (context, [path], options) => {
-  const source = await openSource(context, path);
+  const source = await openSource(context, path, await describeByTemplate(context, options));
   const { input, spec, taskCount } = jobFromFlags(source.description, nameFlag(source, options, context.trailing), context.trailing);
   const waitMs = durationMs('wait-timeout', options.waitTimeout);
   const client = await context.connect();
@@ -75,8 +76,9 @@ interface Source {
   readonly description: Readonly<Record<string, unknown>>;
 }
 
-async function openSource(context: Context, given: string | undefined): Promise<Source> {
-  if (given === undefined) return { kind: 'none', path: '', description: {} };
+/** @param byTemplate what a template describes; the input's own description then does not count */
+async function openSource(context: Context, given: string | undefined, byTemplate: Source['description'] | undefined): Promise<Source> {
+  if (given === undefined) return { kind: 'none', path: '', description: byTemplate ?? {} };
   const path = resolve(context.cwd, given);
   const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     throw new LanyardError(
@@ -89,6 +91,7 @@ async function openSource(context: Context, given: string | undefined): Promise<
       { cause },
     );
   });
+  if (byTemplate !== undefined) return { kind: info.isDirectory() ? 'folder' : 'zip', path, description: byTemplate };
   if (info.isDirectory()) return { kind: 'folder', path, description: (await describedBy(context, [join(path, JOB_FILE)])) ?? {} };
   if (extname(path).toLowerCase() === '.json') return { kind: 'none', path: '', description: (await describedBy(context, [path])) ?? {} };
   const { readJobFile } = await import('../files/unzip.ts');

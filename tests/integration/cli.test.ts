@@ -178,6 +178,43 @@ describe('submit', () => {
     expect((await lanyard('logs', `${view.id}.0.1`)).stdout).toContain('from inside\n');
   });
 
+  test('a job from a template of the program, of a file, and of the farm; a wrong value names its field', async () => {
+    const work = join(folder, 'from-template');
+    await mkdir(work);
+    await writeFile(join(work, 'main.mjs'), 'console.log("rate", process.argv[2])');
+    const file = join(folder, 'say-rates.json');
+    await writeFile(
+      file,
+      JSON.stringify({
+        name: 'Say rates',
+        fields: [{ type: 'matrix', name: 'rates', label: 'Rates' }],
+        job: { command: ['node', 'main.mjs', '{{rates.arguments}}'], image: null, tasks: { kind: 'matrix', parameters: '{{rates}}' } },
+      }),
+    );
+    const values = ['--set', 'rates=rate=1,2'];
+    const fromFile = await lanyard('--json', 'submit', work, '--template', 'say-rates.json', ...values, '--wait');
+    expect(fromFile.code, fromFile.stderr).toBe(0);
+    const { id } = JSON.parse(fromFile.stdout) as { id: number };
+    expect((await lanyard('logs', `${id}.1`)).stdout).toBe('rate --rate=2\n');
+
+    expect((await lanyard('add-template', file)).code).toBe(0);
+    expect((await lanyard('templates')).stdout).toMatch(/^say-rates +the farm +Say rates +rates$/m);
+    const fromFarm = await lanyard('--json', 'submit', work, '--template', 'say-rates', ...values, '--name', 'rates', '--wait');
+    expect(fromFarm.code, fromFarm.stderr).toBe(0);
+    expect(JSON.parse(fromFarm.stdout)).toMatchObject({ name: 'rates', state: 'COMPLETED', taskCount: 2 });
+    expect((await lanyard('remove-template', 'say-rates')).code).toBe(0);
+    expect(await lanyard('submit', '--template', 'say-rates')).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining('no template say-rates'),
+    });
+
+    const own = await lanyard('--json', 'submit', '--host', '--template', 'command', '--set', 'command=node -p 6*7', '--wait');
+    expect(own.code, own.stderr).toBe(0);
+    expect((await lanyard('templates', 'blender')).stdout).toMatch(/^scene +path in the input +must be given/m);
+    const wrong = await lanyard('--json', 'submit', '--template', 'blender', '--set', 'scene=a.blend', '--set', 'frames=9-1');
+    expect([wrong.code, JSON.parse(wrong.stderr)]).toMatchObject([2, { error: { code: 'INVALID', field: 'frames' } }]);
+  });
+
   test('a job that fails ends with 1 and says where to look', async () => {
     const { code, stderr } = await lanyard('submit', '--host', '--retries', '0', '--wait', '--', 'node', '-e', 'process.exit(7)');
     expect(code).toBe(1);

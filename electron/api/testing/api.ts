@@ -3,10 +3,12 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { coordinatorSettingsSchema } from '../../../shared/settings.ts';
+import type { Role } from '../../../shared/trust.ts';
 import type { Farm } from '../../daemon/farm.ts';
 import { openBlobs } from '../../files/blobs.ts';
 import { openLogStore } from '../../files/log-store.ts';
-import type { Authenticator, Blobs, Logger, LogStore, Role } from '../../ports.ts';
+import { openTemplates } from '../../files/templates.ts';
+import type { Authenticator, Blobs, Logger, LogStore } from '../../ports.ts';
 import { createApi } from '../server.ts';
 
 /** An API on a real port with real blobs and logs, in front of a farm made by hand. */
@@ -75,6 +77,7 @@ export async function startApi(
     farm: farmOf(options.farm ?? {}),
     blobs,
     logs,
+    templates: openTemplates(join(folder, 'templates'), logger),
     authenticator,
     settings: coordinatorSettingsSchema.parse(options.settings ?? {}),
     version: '9.9.9',

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JobSpecInput } from '../../shared/job.ts';
+import { startFarm, type TestFarm } from './support/farm.ts';
+import { ensureImage } from './support/images.ts';
+import { downloadOutputs, uploadInput } from './support/input.ts';
+
+/** Templates of the program, through the API, with the real programs in a real engine. */
+
+let farm: TestFarm;
+beforeAll(async () => {
+  farm = await startFarm();
+  for (const name of ['mira', 'nova']) await farm.addWorker(name, { docker: true, maxParallel: 2 });
+});
+afterAll(() => farm?.close());
+
+/** Renders the template at the coordinator, submits what it makes with these files, and waits for its end. */
+async function run(template: string, files: Readonly<Record<string, string>>, values: Record<string, unknown>, preset?: string) {
+  const body = { values, ...(preset === undefined ? {} : { preset }) };
+  const { job } = await farm.client.call('renderTemplate', { params: { template }, body });
+  const { id } = await farm.submit({ ...(job as JobSpecInput), input: await uploadInput(farm.client, files) });
+  const ended = await farm.untilEnded(id);
+  return { id, ended, outputs: await downloadOutputs(farm.client, id) };
+}
+
+const SCENE = `#version 3.7;
+global_settings { assumed_gamma 1.0 }
+camera { location <0, 1, -4> look_at 0 }
+light_source { <4, 8, -6> rgb 1 }
+sphere { <clock * 2 - 1, 0, 0>, 0.7 pigment { rgb <1, 0.3, 0.2> } }
+`;
+
+describe('templates', () => {
+  test('POV-Ray: an animation whose clock runs from the first frame to the last', async () => {
+    const values = { scene: 'scene.pov', frames: '1-12', width: 64, height: 48, ramMb: 256, image: await ensureImage('povray') };
+    const { ended, outputs } = await run('povray', { 'scene.pov': SCENE }, values, 'preview');
+    expect(ended).toMatchObject({ state: 'COMPLETED', taskCount: 12, name: 'scene.pov' });
+    expect([...outputs.keys()].sort()).toEqual(Array.from({ length: 12 }, (_, index) => `frame${String(index + 1).padStart(2, '0')}.png`));
+    const sizes = [...outputs.values()].map((png) => [png.readUInt32BE(16), png.readUInt32BE(20)]);
+    expect(new Set(sizes.map(String))).toEqual(new Set(['64,48']));
+    // Every frame shows the ball elsewhere.
+    expect(new Set([...outputs.values()].map((png) => png.toString('latin1'))).size).toBe(12);
+  });
+
+  test('Make: every variant is built and tested, and the one whose test fails says so', async () => {
+    const files = {
+      'prog/main.c': '#include <stdio.h>\nint main(void) { printf("%s %d\\n", WORD, LEVEL); return LEVEL > 2; }\n',
+      'prog/Makefile':
+        'CFLAGS = -DWORD=\\"$(WORD)\\" -DLEVEL=$(LEVEL)\nall: program\nprogram: main.c\n\tgcc $(CFLAGS) -o program main.c\ncheck: program\n\t./program > result.txt\n',
+    };
+    const values = {
+      variants: 'WORD=red,blue LEVEL=1,3',
+      results: 'result.txt',
+      folder: 'prog',
+      ramMb: 256,
+      cpu: 1,
+      image: await ensureImage('gcc'),
+    };
+    const { id, ended } = await run('make', files, values);
+    expect(ended).toMatchObject({ state: 'FAILED', counts: { COMPLETED: 2, FAILED: 2 } });
+    expect(await farm.logOf(id, 1)).toMatch(/check.*Error 1/);
+    const { tasks } = await farm.client.call('listTasks', { params: { job: id } });
+    expect(tasks.map(({ parameters, state }) => [parameters['param.WORD'], parameters['param.LEVEL'], state])).toEqual([
+      ['red', 1, 'COMPLETED'],
+      ['red', 3, 'FAILED'],
+      ['blue', 1, 'COMPLETED'],
+      ['blue', 3, 'FAILED'],
+    ]);
+  });
+
+  test('Python: a task for every combination, with the parameters as arguments and in the environment', async () => {
+    const files = {
+      'sweep.py':
+        'import os, sys\nopen("result.txt", "w").write(" ".join(sys.argv[1:]) + " " + os.environ["LANYARD_PARAM_RATE"] + "\\n")\n',
+    };
+    const values = { script: 'sweep.py', parameters: { rate: [0.1, 0.01], depth: [2, 4] }, results: ['result.txt'], ramMb: 128, cpu: 0.5 };
+    const image = await ensureImage('python');
+    const { job } = await farm.client.call('renderTemplate', {
+      params: { template: 'python-sweep' },
+      body: { values: { ...values, image } },
+    });
+    const { id } = await farm.submit({ ...(job as JobSpecInput), input: await uploadInput(farm.client, files) });
+    expect(await farm.untilEnded(id)).toMatchObject({ state: 'COMPLETED', taskCount: 4 });
+    const { outputs } = await farm.client.call('listOutputs', { params: { job: id } });
+    const texts = await Promise.all(
+      outputs.map(async (output) => {
+        const parts: Buffer[] = [];
+        for await (const part of await farm.client.download(output)) parts.push(part as Buffer);
+        return Buffer.concat(parts).toString();
+      }),
+    );
+    expect(texts.sort()).toEqual([
+      '--rate=0.01 --depth=2 0.01\n',
+      '--rate=0.01 --depth=4 0.01\n',
+      '--rate=0.1 --depth=2 0.1\n',
+      '--rate=0.1 --depth=4 0.1\n',
+    ]);
+  });
+});
