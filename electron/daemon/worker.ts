@@ -28,8 +28,9 @@ export interface WorkerDaemon {
   close(reason: EndReason): Promise<void>;
 }
 
-/** How often the executors are asked whether they are (still, again) there. */
+/** How often the executors are asked whether they are still there, and whether one that went is there again. */
 const EXECUTOR_CHECK_MS = 30_000;
+const LOST_EXECUTOR_CHECK_MS = 3_000;
 
 /** Removes what an earlier life left behind, and connects. */
 export async function startWorkerDaemon(options: WorkerOptions): Promise<WorkerDaemon> {
@@ -67,6 +68,7 @@ class Worker implements WorkerDaemon {
   private readonly phases = new Map<AttemptId, Report>();
   private heartbeat: Dispose = () => undefined;
   private executorCheck: Dispose = () => undefined;
+  private executorChecking: Promise<void> | undefined;
   private announcedCache = '';
 
   constructor(options: WorkerOptions) {
@@ -151,7 +153,11 @@ class Worker implements WorkerDaemon {
       spooling: (spool) => this.startPump(attempt, spool),
     });
     this.held.set(attempt, { running });
-    void running.finished.then((end) => this.take({ type: 'finished', attempt, end }));
+    void running.finished.then(async (end) => {
+      // Said before the end is: the place that it frees is then not offered to what this machine cannot run any more.
+      if (end.reason === 'infrastructure' || end.reason === 'executor-unavailable') await this.checkExecutors();
+      this.take({ type: 'finished', attempt, end });
+    });
   }
 
   private startPump(attempt: AttemptId, spool: LogSpool): void {
@@ -257,9 +263,18 @@ class Worker implements WorkerDaemon {
   }
 
   /** Asks each executor whether it works, tells the coordinator when that has changed, and looks again later. */
-  private async checkExecutors(): Promise<void> {
+  private checkExecutors(): Promise<void> {
+    this.executorChecking ??= this.askExecutors().finally(() => {
+      this.executorChecking = undefined;
+    });
+    return this.executorChecking;
+  }
+
+  private async askExecutors(): Promise<void> {
     const { executors, logger, clock } = this.options;
+    this.executorCheck();
     const statuses = await Promise.all(executors.map(async (executor) => ({ executor, status: await executor.status() })));
+    if (this.goodbye !== undefined) return;
     const available = statuses.filter(({ status }) => status.available).map(({ executor }) => executor);
     const changed = available.length !== this.executors.length || available.some((executor) => !this.executors.includes(executor));
     this.executors = available;
@@ -267,7 +282,8 @@ class Worker implements WorkerDaemon {
       for (const { executor, status } of statuses) logger.info(`executor ${executor.kind}: ${status.message}`);
       if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
     }
-    this.executorCheck = clock.after(EXECUTOR_CHECK_MS, () => void this.checkExecutors());
+    const againMs = available.length < executors.length ? LOST_EXECUTOR_CHECK_MS : EXECUTOR_CHECK_MS;
+    this.executorCheck = clock.after(againMs, () => void this.checkExecutors());
   }
 
   private beat(everyMs: number): void {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { startFarm, type TestFarm } from './support/farm.ts';
+import { peakMemoryMb, startFarm, type TestFarm } from './support/farm.ts';
 import { ensureImage } from './support/images.ts';
 import { downloadOutputs } from './support/input.ts';
 
@@ -164,8 +164,3 @@ test('a gigabyte of log is kept as its head and its tail, and memory stays flat'
   for (const program of [worker, farm.coordinator]) expect(await peakMemoryMb(program.process.pid)).toBeLessThan(512);
   await worker.end('SIGTERM');
 });
-
-async function peakMemoryMb(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
-}

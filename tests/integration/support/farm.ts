@@ -59,11 +59,16 @@ const QUICK: CoordinatorInput = {
   cooldownMaxMs: 4_000,
 };
 
-export async function startFarm(coordinatorSettings: CoordinatorInput = {}): Promise<TestFarm> {
+/** @param prepare is given the coordinator's data folder before the coordinator starts on it */
+export async function startFarm(
+  coordinatorSettings: CoordinatorInput = {},
+  prepare: (coordinatorFolder: string) => Promise<void> = async () => undefined,
+): Promise<TestFarm> {
   const folder = await mkdtemp(join(tmpdir(), 'lanyard-farm-'));
   const programs: Program[] = [];
   const coordinatorFolder = join(folder, 'coordinator');
   const closing = new AbortController();
+  await prepare(coordinatorFolder);
 
   const up = async (port: number) => {
     const program = start(coordinatorFolder, ['--only', 'coordinator'], { coordinator: { ...QUICK, ...coordinatorSettings, port } });
@@ -168,6 +173,12 @@ function settingFlags(settings: Readonly<Record<string, unknown>>, names: Readon
       return Object.entries(value).flatMap(([name, text]) => [`--${flag}`, `${name}=${text}`]);
     return [`--${flag}`, String(value)];
   });
+}
+
+/** The most memory that a program has held so far. */
+export async function peakMemoryMb(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
 }
 
 async function exitOf(program: Program): Promise<never> {
