@@ -15,7 +15,16 @@ const ALLOWED = {
   'electron/daemon': ['electron/core', 'electron/ports.ts'],
   'electron/api': ['electron/ports.ts', 'electron/daemon', 'electron/files'],
   'electron/compose.ts': ['electron/'],
-  'electron/app': ['electron/compose.ts', 'electron/ports.ts', 'electron/api/client.ts', 'electron/machine'],
+  'electron/app': [
+    'electron/compose.ts',
+    'electron/ports.ts',
+    'electron/version.ts',
+    'electron/api/client.ts',
+    'electron/machine',
+    // Both find the same data folder, and the same settings in it.
+    'electron/cli/data-folder.ts',
+    'electron/cli/settings.ts',
+  ],
   'electron/cli': [
     'electron/compose.ts',
     'electron/ports.ts',

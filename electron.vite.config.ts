@@ -4,14 +4,25 @@ import { defineConfig } from 'electron-vite';
 
 const at = (path: string) => resolve(import.meta.dirname, path);
 
+/** Compiled parts that a library can do without, and tries to load: the app ships none, so that one build serves every platform. */
+const withoutCompiledParts = {
+  name: 'without-compiled-parts',
+  enforce: 'pre' as const,
+  resolveId: (id: string) => (id.endsWith('.node') || id === 'cpu-features' ? '\0compiled-part.cjs' : null),
+  load: (id: string) => (id === '\0compiled-part.cjs' ? 'throw new Error("left out of this build");' : null),
+};
+
 /**
  * One build of the desktop app: `out/main`, `out/preload` and `out/renderer`. The last is also the dashboard of a headless
  * coordinator, so it must hold under `default-src 'self'`: no inline script or style, and nothing as a data: URL but pictures.
  */
 export default defineConfig({
   main: {
+    plugins: [withoutCompiledParts],
+    // Libraries are bundled: the app starts from a few files instead of two thousand, and ships nothing that it does not use.
     build: {
       outDir: 'out/main',
+      externalizeDeps: false,
       rollupOptions: { input: { main: at('electron/app/main.ts') } },
     },
   },

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import description from '../package.json' with { type: 'json' };
 
-/** The version in package.json, which stands two folders up both in the source tree and in a built package. */
-export const VERSION: string = (createRequire(import.meta.url)('../package.json') as { version: string }).version;
+/** The version in package.json. */
+export const VERSION: string = description.version;

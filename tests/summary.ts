@@ -8,7 +8,7 @@ import { basename, join, relative } from 'node:path';
  */
 
 /** A part without a report did not run, and that counts as a failure. */
-const PARTS = ['unit', 'integration', 'lan', 'e2e'] as const;
+const PARTS = ['unit', 'integration', 'lan', 'e2e', 'desktop'] as const;
 const FOLDER = join(import.meta.dirname, '../.cache/results');
 
 export interface Summary {

@@ -1,11 +1,16 @@
 import { join } from 'node:path';
 import { app, dialog } from 'electron';
+import { defaultDataFolder } from '../cli/data-folder.ts';
 import { createLogger } from '../machine/logger.ts';
 import { type OwnFarm, openFarm } from './own-farm.ts';
 import { answerWindows } from './requests.ts';
 import { serveAppFiles, trustAppScheme } from './security.ts';
 import { createTray } from './tray.ts';
 import { showWindow } from './window.ts';
+
+const dataFolder = defaultDataFolder(process.env);
+// Electron's own files stand in a folder of the data folder, and so does its lock: one app runs for each data folder.
+app.setPath('userData', join(dataFolder, 'desktop'));
 
 /** The desktop app: a coordinator and a worker of this machine, a window on them, and a tray that keeps them running. */
 trustAppScheme();
@@ -18,7 +23,7 @@ async function start(): Promise<void> {
   serveAppFiles(join(import.meta.dirname, '../renderer'));
   let farm: OwnFarm;
   try {
-    farm = await openFarm({ dataFolder: join(app.getPath('userData'), 'farm'), logger });
+    farm = await openFarm({ dataFolder, logger });
   } catch (error) {
     dialog.showErrorBox('Lanyard cannot start', error instanceof Error ? error.message : String(error));
     app.exit(1);

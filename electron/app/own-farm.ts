@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { coordinatorSettingsSchema, workerSettingsSchema } from '../../shared/settings.ts';
 import { type Client, createClient } from '../api/client.ts';
+import { readSettingsFile, resolveSettings } from '../cli/settings.ts';
 import { startCoordinator, startWorker } from '../compose.ts';
 import type { Logger } from '../ports.ts';
 
@@ -15,15 +15,16 @@ export interface OwnFarm {
   close(): Promise<void>;
 }
 
-/** @throws LanyardError when the data folder is in use or the port is taken */
+/** @throws LanyardError when the data folder is in use, a setting is not valid, or the port is taken */
 export async function openFarm({ dataFolder, logger }: { readonly dataFolder: string; readonly logger: Logger }): Promise<OwnFarm> {
-  const coordinator = await startCoordinator({ dataFolder, settings: coordinatorSettingsSchema.parse({}), logger });
+  const settings = resolveSettings({ flags: {}, environment: process.env, file: await readSettingsFile(dataFolder) });
+  const coordinator = await startCoordinator({ dataFolder, settings: settings.coordinator, logger });
   const { url, token, workerToken } = coordinator.connection;
   const worker = await startWorker({
     dataFolder: join(dataFolder, 'worker'),
     coordinatorUrl: url,
     token: workerToken,
-    settings: workerSettingsSchema.parse({}),
+    settings: settings.worker,
     logger,
   }).catch(async (error: unknown) => {
     await coordinator.close();

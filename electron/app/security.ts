@@ -29,7 +29,9 @@ export function serveAppFiles(folder: string): void {
     const url = new URL(request.url);
     const path = join(folder, decodeURIComponent(url.pathname === '/' ? '/index.html' : url.pathname));
     const type = TYPES[extname(path)];
-    if (url.origin !== APP_ORIGIN || !path.startsWith(folder + sep) || type === undefined) return new Response(null, { status: 404 });
+    // Node's URL gives no origin to a scheme that it does not know.
+    if (`${url.protocol}//${url.host}` !== APP_ORIGIN || !path.startsWith(folder + sep) || type === undefined)
+      return new Response(null, { status: 404 });
     const bytes = await readFile(path).catch(() => undefined);
     return bytes === undefined
       ? new Response(null, { status: 404 })

@@ -7,7 +7,7 @@ export default defineConfig({
   workers: 1,
   timeout: 60_000,
   expect: { timeout: 15_000 },
-  reporter: [['list'], ['./support/reporter.ts']],
+  reporter: [['list'], ['./support/reporter.ts', { part: 'e2e' }]],
   use: {
     viewport: { width: 1280, height: 800 },
     launchOptions: {

@@ -4,9 +4,14 @@ import type { Reporter, TestCase, TestResult } from '@playwright/test/reporter';
 
 const FOLDER = join(import.meta.dirname, '../../../.cache/results');
 
-/** Writes what ran in the shape of the other parts' reports, so that `tests/summary.ts` adds it up with them. */
+/** Writes what ran in the shape of the other parts' reports, so that `tests/summary.ts` adds it up with them: `options.part` names it. */
 export default class SummaryReporter implements Reporter {
   private readonly results = new Map<TestCase, TestResult>();
+  private readonly part: string;
+
+  constructor({ part }: { readonly part: string }) {
+    this.part = part;
+  }
 
   onTestEnd(test: TestCase, result: TestResult): void {
     this.results.set(test, result);
@@ -23,6 +28,6 @@ export default class SummaryReporter implements Reporter {
       })),
     }));
     mkdirSync(FOLDER, { recursive: true });
-    writeFileSync(join(FOLDER, 'e2e.json'), JSON.stringify({ testResults }));
+    writeFileSync(join(FOLDER, `${this.part}.json`), JSON.stringify({ testResults }));
   }
 }
