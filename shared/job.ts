@@ -73,6 +73,7 @@ export const requirementsSchema = z.strictObject({
   ramMb: z.number().int().min(1).max(16_777_216).default(512).describe('memory, MiB; also the limit of the container'),
   gpus: z.number().int().min(0).max(64).default(0).describe('whole GPUs'),
   gpuRamMb: z.number().int().min(0).max(1_048_576).default(0).describe('memory that each GPU must have, MiB'),
+  gpuModel: z.string().trim().min(1).max(200).optional().describe('a part of the name that each GPU must have, such as `RTX 4090`'),
   diskMb: z.number().int().min(0).max(1_073_741_824).default(0).describe('free disk space, MiB'),
   labels: z
     .array(z.string().min(1).max(LIMITS.labelLength))

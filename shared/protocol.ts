@@ -58,6 +58,8 @@ export type Report = Readonly<z.infer<typeof reportSchema>>;
 const heldAttemptSchema = z.object({
   attempt: attemptIdSchema,
   state: z.enum(['preparing', 'running', 'ended']),
+  /** Those it was given, so that a coordinator that starts anew gives them to nobody else. */
+  gpus: z.array(z.string().max(128)).max(64).optional(),
 });
 export type HeldAttempt = Readonly<z.infer<typeof heldAttemptSchema>>;
 

@@ -165,11 +165,11 @@ function jobLines(job: JobDetail): [string, string][] {
 }
 
 function needsText(requirements: JobDetail['spec']['requirements']): string {
-  const { cpu, ramMb, gpus, diskMb, labels, zone, limits } = requirements;
+  const { cpu, ramMb, gpus, gpuRamMb, gpuModel, diskMb, labels, zone, limits } = requirements;
   return [
     `${cpu} CPU`,
     `${ramMb} MiB`,
-    ...(gpus > 0 ? [`${gpus} GPU`] : []),
+    ...(gpus > 0 ? [`${gpus} GPU${gpuModel === undefined ? '' : ` (${gpuModel})`}${gpuRamMb > 0 ? ` of ${gpuRamMb} MiB` : ''}`] : []),
     ...(diskMb > 0 ? [`${diskMb} MiB of disk`] : []),
     ...labels,
     ...(zone === undefined ? [] : [`zone ${zone}`]),

@@ -22,6 +22,7 @@ export interface JobFlags {
   readonly ram?: string;
   readonly gpus?: string;
   readonly gpuRam?: string;
+  readonly gpuModel?: string;
   readonly disk?: string;
   readonly label?: readonly string[];
   readonly zone?: string;
@@ -111,6 +112,7 @@ function requirementsOf(flags: JobFlags): Json {
     ramMb: mebibytes('ram', flags.ram),
     gpus: wholeNumber('gpus', flags.gpus),
     gpuRamMb: mebibytes('gpu-ram', flags.gpuRam),
+    gpuModel: flags.gpuModel,
     diskMb: mebibytes('disk', flags.disk),
     labels: flags.label,
     zone: flags.zone,

@@ -120,6 +120,7 @@ function addSubmit(add: Add): void {
     .option('--ram <size>', 'memory a task: 512m, 2g')
     .option('--gpus <number>', 'GPUs a task')
     .option('--gpu-ram <size>', 'memory each GPU must have')
+    .option('--gpu-model <text>', 'a part of the name that each GPU must have: "RTX 4090"')
     .option('--disk <size>', 'free disk space')
     .option('--label <label>', 'label a node must carry: name or name=value (repeat)', collect)
     .option('--zone <zone>', 'the only zone that may run it')

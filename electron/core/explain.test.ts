@@ -59,6 +59,15 @@ describe('explain says of a job', () => {
     expect(obstacles[0]).toMatchObject({ constraint: 'gpuRamMb', help: 'asking for 8000 MB would let it start' });
   });
 
+  test('that needs GPUs of a model that is nowhere', () => {
+    const { obstacles } = ofNeeds({ gpus: 1, gpuModel: 'A100' }, { gpus: [{ id: '0', model: 'RTX 4090', ramMb: 24_000 }] });
+    expect(obstacles[0]).toMatchObject({
+      constraint: 'gpuModel',
+      message: 'needs 1 GPUs of the model "A100", and 1 node has others (RTX 4090)',
+      help: 'naming no model would let it start',
+    });
+  });
+
   test('that there are no nodes', () => {
     expect(ofNeeds({})).toMatchObject({ obstacles: [{ constraint: 'nodes', help: 'start a worker' }] });
   });

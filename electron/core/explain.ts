@@ -83,6 +83,7 @@ const HINDRANCES: readonly Hindrance[] = [
   'zone',
   'labels',
   'gpus',
+  'gpuModel',
   'gpuRamMb',
   'ramMb',
   'cpu',
@@ -155,6 +156,11 @@ function describeHindrance(
       return shortage('of disk', 'MB', needs.diskMb, kept, alone, (node) => node.description.capacity.diskMb);
     case 'gpus':
       return shortage('', 'GPUs', needs.gpus, kept, alone, (node) => node.gpus.length);
+    case 'gpuModel':
+      return {
+        message: `needs ${needs.gpus} GPUs of the model "${needs.gpuModel}", and ${count} ${kept.length === 1 ? 'has' : 'have'} others (${modelsOf(kept)})`,
+        help: help(alone, 'naming no model'),
+      };
     case 'gpuRamMb':
       return shortage('of GPU memory', 'MB', needs.gpuRamMb, kept, alone, (node) => gpuRamFor(node, needs.gpus));
     case 'labels':
@@ -282,6 +288,10 @@ function reasons(nodes: readonly FarmNode[]): string {
 
 function zonesOf(nodes: readonly FarmNode[]): string {
   return some([...new Set(nodes.map((node) => node.description.zone).filter((zone) => zone !== ''))]);
+}
+
+function modelsOf(nodes: readonly FarmNode[]): string {
+  return some([...new Set(nodes.flatMap((node) => node.description.capacity.gpus.map(({ model }) => model)))]);
 }
 
 function some(texts: readonly string[]): string {

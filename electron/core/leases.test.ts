@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CONFIG, description, policy, TestFarm } from './farm.fixture.ts';
-import { describe as describeNode, fitsNow, hasLabel, limitsAllow, misfits, release, reserve, reserveAdopted } from './leases.ts';
+import {
+  adoptGpus,
+  describe as describeNode,
+  fitsNow,
+  hasLabel,
+  limitsAllow,
+  misfits,
+  release,
+  reserve,
+  reserveAdopted,
+} from './leases.ts';
 import { sharePolicy } from './queue.ts';
 import { createFarm, type Demand, FarmNode, type FarmState } from './state.ts';
 
@@ -68,6 +78,35 @@ describe('a node', () => {
     expect(fitsNow(node, demand)).toBe(false);
     release(farm, node, demand, []);
     expect(fitsNow(node, demand)).toBe(true);
+  });
+
+  test('gives GPUs of the model that is asked for, whatever the case of its letters', () => {
+    const farm = createFarm(CONFIG);
+    const cards = [
+      { id: 'a', model: 'NVIDIA GeForce RTX 3060', ramMb: 12_000 },
+      { id: 'b', model: 'NVIDIA GeForce RTX 4090', ramMb: 24_000 },
+    ];
+    const node = nodeWith({ gpus: cards });
+    expect(reserve(node, demandOf(farm, { gpus: 1, gpuModel: 'rtx 4090' }))).toEqual(['b']);
+    const other = sharePolicy(farm, policy({ gpus: 1, gpuModel: 'A100' })).shared.queueClass;
+    expect(misfits(node, other)).toEqual(['gpuModel']);
+    expect(misfits(node, sharePolicy(farm, policy({ gpus: 1, gpuModel: '3060', gpuRamMb: 20_000 })).shared.queueClass)).toEqual([
+      'gpuRamMb',
+    ]);
+  });
+
+  test('learns from the worker which GPUs an adopted attempt has, and believes only what can be', () => {
+    const farm = createFarm(CONFIG);
+    const node = nodeWith({ gpus: GPUS });
+    const demand = demandOf(farm, { gpus: 1 });
+    reserveAdopted(node, demand);
+    for (const claim of [[], ['tiny'], ['small', 'large']]) expect(adoptGpus(node, demand, claim)).toEqual([]);
+    expect(adoptGpus(node, demand, ['small'])).toEqual(['small']);
+    expect(reserve(node, demand)).toEqual(['large']);
+    release(farm, node, demand, ['small']);
+    expect(reserve(node, demand)).toEqual(['small']);
+    reserveAdopted(node, demand);
+    expect(adoptGpus(node, demand, ['small'])).toEqual([]);
   });
 
   test('refuses to hold more than it has', () => {

@@ -43,7 +43,7 @@ export function fitBits(node: FarmNode, queueClass: QueueClass): number {
   return node.fit[queueClass.ordinal] ?? 0;
 }
 
-export type Constraint = 'cpu' | 'ramMb' | 'diskMb' | 'gpus' | 'gpuRamMb' | 'labels' | 'zone' | 'executor';
+export type Constraint = 'cpu' | 'ramMb' | 'diskMb' | 'gpus' | 'gpuModel' | 'gpuRamMb' | 'labels' | 'zone' | 'executor';
 
 /** @returns all about the node that keeps the class off it even when the node is empty */
 export function misfits(node: FarmNode, queueClass: QueueClass): Constraint[] {
@@ -57,7 +57,8 @@ export function misfits(node: FarmNode, queueClass: QueueClass): Constraint[] {
   if (demand.ramMb > capacity.ramMb) found.push('ramMb');
   if (demand.diskMb > capacity.diskMb) found.push('diskMb');
   if (demand.gpus > node.gpus.length) found.push('gpus');
-  else if (demand.gpus > node.gpus.filter((gpu) => gpu.ramMb >= demand.gpuRamMb).length) found.push('gpuRamMb');
+  else if (demand.gpus > node.gpus.filter((gpu) => gpu.model.includes(demand.gpuModel)).length) found.push('gpuModel');
+  else if (demand.gpus > node.gpus.filter((gpu) => gpuSuffices(gpu, demand)).length) found.push('gpuRamMb');
   return found;
 }
 
@@ -115,13 +116,25 @@ export function reserve(node: FarmNode, demand: Demand): readonly string[] {
 }
 
 /**
- * Takes what an attempt already has, after a restart. Which GPUs those are nobody wrote down, so until such an attempt
- * ends no other GPU work goes to its node.
+ * Takes what an attempt already has, after a restart. Which GPUs those are its worker says (`adoptGpus`); until it does no other
+ * GPU work goes to its node.
  */
 export function reserveAdopted(node: FarmNode, demand: Demand): void {
   take(node, demand);
   if (demand.gpus > 0) node.unknownGpus++;
   noteShrunk(node);
+}
+
+/**
+ * The worker of an adopted attempt says which GPUs it was given.
+ * @returns them; none when they are not the node's, not free or not as many as it needs, and then they stay unknown
+ */
+export function adoptGpus(node: FarmNode, demand: Demand, ids: readonly string[]): readonly string[] {
+  const gpus = node.gpus.filter(({ id, busy }) => !busy && ids.includes(id));
+  if (demand.gpus === 0 || gpus.length !== demand.gpus || ids.length !== demand.gpus) return NONE;
+  for (const gpu of gpus) gpu.busy = true;
+  node.unknownGpus--;
+  return gpus.map(({ id }) => id);
 }
 
 /** Gives back what `reserve` or `reserveAdopted` took, and marks whoever may use it. */
@@ -149,7 +162,14 @@ export function describe(node: FarmNode, description: NodeDescription): void {
   node.cpuMilli = Math.floor(description.capacity.cpu * 1000 + 1e-6);
   // Asked of those that hold them: a GPU may leave a description, and come back while its attempt still runs.
   const busy = new Set([...node.tasks, ...node.stopping.values()].flatMap(({ gpus }) => gpus));
-  node.gpus = description.capacity.gpus.map((gpu: Gpu): GpuSlot => ({ id: gpu.id, ramMb: gpu.ramMb, busy: busy.has(gpu.id) }));
+  node.gpus = description.capacity.gpus.map(
+    (gpu: Gpu): GpuSlot => ({
+      id: gpu.id,
+      ramMb: gpu.ramMb,
+      model: gpu.model.toLowerCase(),
+      busy: busy.has(gpu.id),
+    }),
+  );
   for (let ordinal = 0; ordinal < node.fit.length; ordinal++) node.fit[ordinal] = (node.fit[ordinal] ?? 0) & FIT.listed;
   noteShrunk(node);
 }
@@ -163,7 +183,11 @@ function take(node: FarmNode, demand: Demand): void {
 }
 
 function freeGpus(node: FarmNode, demand: Demand): GpuSlot[] {
-  return node.unknownGpus > 0 ? [] : node.gpus.filter((gpu) => !gpu.busy && gpu.ramMb >= demand.gpuRamMb);
+  return node.unknownGpus > 0 ? [] : node.gpus.filter((gpu) => !gpu.busy && gpuSuffices(gpu, demand));
+}
+
+function gpuSuffices(gpu: GpuSlot, demand: Demand): boolean {
+  return gpu.ramMb >= demand.gpuRamMb && gpu.model.includes(demand.gpuModel);
 }
 
 function noteShrunk(node: FarmNode): void {

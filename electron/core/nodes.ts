@@ -6,7 +6,7 @@ import { currentTask, startTask } from './attempts.ts';
 import { scheduleCheck } from './deadlines.ts';
 import type { CoordinatorEvent } from './events.ts';
 import { beginProbation } from './health.ts';
-import { describe, release } from './leases.ts';
+import { adoptGpus, describe, release } from './leases.ts';
 import { forgetNode, noteNodeChanged } from './placement.ts';
 import { rowOfNode } from './rows.ts';
 import { FarmNode, type FarmState, nodeChanged, type Task } from './state.ts';
@@ -212,11 +212,12 @@ function dropLease(farm: FarmState, node: FarmNode, attempt: AttemptId): void {
 /** @returns the attempts of `held` that go on */
 function reconcile(farm: FarmState, node: FarmNode, held: readonly HeldAttempt[], reason: EndReason): ReadonlySet<AttemptId> {
   const keep = new Set<AttemptId>();
-  for (const { attempt, state } of held) {
+  for (const { attempt, state, gpus } of held) {
     const key = parseAttemptId(attempt);
     const task = key === undefined ? undefined : currentTask(farm, { node: node.id, ...key });
     if (task === undefined) continue;
     keep.add(attempt);
+    if (gpus !== undefined && task.gpus.length === 0) task.gpus = adoptGpus(node, task.job.shared.queueClass.demand, gpus);
     task.sinceMs = task.state === 'ASSIGNED' ? farm.now.elapsedMs : task.sinceMs;
     if (state === 'running') startTask(farm, task);
   }

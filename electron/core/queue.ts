@@ -202,6 +202,7 @@ function keyOfClass(policy: JobPolicy): string {
     needs.diskMb,
     needs.gpus,
     needs.gpus > 0 ? needs.gpuRamMb : 0,
+    needs.gpus > 0 ? (needs.gpuModel?.toLowerCase() ?? '') : '',
     needs.labels.length > 1 ? [...needs.labels].sort() : needs.labels,
     needs.zone ?? null,
     limits,
@@ -243,8 +244,8 @@ function demandOf(farm: FarmState, policy: JobPolicy): Demand {
     }
     return { limit, amount };
   });
-  const gpuRamMb = needs.gpus > 0 ? needs.gpuRamMb : 0;
-  return { cpuMilli: demandCpuMilli(needs.cpu), ramMb: needs.ramMb, diskMb: needs.diskMb, gpus: needs.gpus, gpuRamMb, limits };
+  const [gpuRamMb, gpuModel] = needs.gpus > 0 ? [needs.gpuRamMb, needs.gpuModel?.toLowerCase() ?? ''] : [0, ''];
+  return { cpuMilli: demandCpuMilli(needs.cpu), ramMb: needs.ramMb, diskMb: needs.diskMb, gpus: needs.gpus, gpuRamMb, gpuModel, limits };
 }
 
 function removeClass(farm: FarmState, queueClass: QueueClass): void {

@@ -35,6 +35,8 @@ export interface Demand {
   readonly diskMb: number;
   readonly gpus: number;
   readonly gpuRamMb: number;
+  /** In small letters; empty: any. */
+  readonly gpuModel: string;
   readonly limits: readonly { readonly limit: Limit; readonly amount: number }[];
 }
 
@@ -203,6 +205,8 @@ export type Presence = 'online' | 'grace' | 'offline';
 export interface GpuSlot {
   readonly id: string;
   readonly ramMb: number;
+  /** In small letters. */
+  readonly model: string;
   busy: boolean;
 }
 

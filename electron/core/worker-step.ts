@@ -16,6 +16,7 @@ export interface WorkerConfig {
 export interface WorkerAttempt {
   readonly id: AttemptId;
   readonly timeoutMs: number;
+  readonly gpus: readonly string[];
   /** What `run` will say, while attempts that were given up still hold what this one was promised. */
   waiting: { readonly assignment: Assignment; readonly work: Work } | undefined;
   state: 'preparing' | 'running' | 'ended';
@@ -91,7 +92,11 @@ export function workerStep(state: WorkerState, event: WorkerEvent, now: Now): Wo
 
 /** What `hello` names: all attempts that still run here, and those whose end is not acknowledged. */
 export function heldAttempts(state: WorkerState): HeldAttempts {
-  return [...state.attempts.values()].map(({ id, state }) => ({ attempt: id, state }));
+  return [...state.attempts.values()].map(({ id, state, gpus }) => ({
+    attempt: id,
+    state,
+    ...(gpus.length === 0 ? {} : { gpus: [...gpus] }),
+  }));
 }
 
 /** @returns the steady-clock ms at which `time-passed` is due next; undefined when nothing waits for time. */
@@ -143,6 +148,7 @@ function assign(state: WorkerState, assignment: Assignment, works: readonly Work
   state.attempts.set(id, {
     id,
     timeoutMs: Math.min(work.timeoutMs, state.config.longestRunMs),
+    gpus: assignment.gpus,
     waiting: { assignment, work },
     state: 'preparing',
     deadlineMs: undefined,

@@ -35,6 +35,9 @@ export interface DockerExecutorOptions extends ContainerOwner {
 /** Images known to be here; beyond this many all are looked for again. */
 const KNOWN_IMAGES_AT_MOST = 1_000;
 
+/** What Docker and Podman say when no runtime of theirs knows the devices that are asked for. */
+const GPUS_REFUSED = /could not select device driver|unresolvable CDI devices|nvidia-container-cli/;
+
 const IMAGE_GONE = Symbol('the image is not there any more');
 
 type User = { readonly uid: number; readonly gid: number };
@@ -206,6 +209,11 @@ class DockerExecutor implements Executor {
   /** Turns what went wrong into the refusal that it means. */
   private refusal(error: unknown): RunRefused {
     const said = reasonOf(error);
+    if (GPUS_REFUSED.test(said))
+      return {
+        reason: 'executor-unavailable',
+        message: `The container engine cannot give GPUs to containers; NVIDIA's container toolkit lets it: ${said}`,
+      };
     if (isProgramMissing(error)) return { reason: 'exit', message: `The command was not found in the image (exit code 127): ${said}` };
     if (statusOf(error) !== undefined) return { reason: 'infrastructure', message: `The container engine refused: ${said}` };
     this.engine.forget();

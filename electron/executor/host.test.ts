@@ -29,6 +29,17 @@ describe('the host executor', () => {
     expect(await off.start(await runSpec('true', null), () => undefined)).toMatchObject({ reason: 'executor-unavailable' });
   });
 
+  it('shows a command the GPUs that it was given and no others', async () => {
+    const seen = async (gpus: readonly string[]) => {
+      const output = new Output();
+      const run = await begin('echo "[$CUDA_VISIBLE_DEVICES]"', output, { gpus, env: { CUDA_VISIBLE_DEVICES: '0,1,2' } });
+      await run.ended;
+      return output.text.stdout.trim();
+    };
+    expect(await seen(['GPU-1f', 'GPU-2a', '0000:03:00.0'])).toBe('[GPU-1f,GPU-2a]');
+    expect(await seen([])).toBe('[]');
+  });
+
   it('says why a command could not be started', async () => {
     const refuse = async (changes: Partial<RunSpec>) =>
       await executor.start(await runSpec(['no-such-program'], null, changes), () => undefined);

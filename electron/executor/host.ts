@@ -69,6 +69,11 @@ export function hostEnvironment(folder: string, env: Readonly<Record<string, str
   return { ...fallback, ...home, ...Object.fromEntries(passed), ...env };
 }
 
+/** Empty hides every card, so that work which was given none does not take another's. CUDA knows NVIDIA's cards only, by these ids. */
+function cudaDevices(gpus: readonly string[]): string {
+  return gpus.filter((id) => /^(GPU|MIG)-/.test(id)).join(',');
+}
+
 async function start(run: RunSpec, sink: LogSink, records: GroupRecords, logger: Logger): Promise<Run | RunRefused> {
   const folder = join(run.folder, run.workdir);
   const found = await stat(folder).catch(() => undefined);
@@ -94,7 +99,7 @@ async function start(run: RunSpec, sink: LogSink, records: GroupRecords, logger:
 }
 
 function launch(run: RunSpec, folder: string): ChildProcess {
-  const env = hostEnvironment(run.folder, run.env, process.env);
+  const env = { ...hostEnvironment(run.folder, run.env, process.env), CUDA_VISIBLE_DEVICES: cudaDevices(run.gpus) };
   const settings = { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] as const, windowsHide: true };
   if (typeof run.command === 'string') {
     if (WINDOWS) {

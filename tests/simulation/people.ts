@@ -100,6 +100,7 @@ function drawRequirements(random: Random): Requirements {
     ramMb: random.pick([64, 512, 1_024]),
     gpus,
     gpuRamMb: gpus > 0 && random.chance(0.5) ? 16_000 : 0,
+    ...(gpus > 0 && random.chance(0.3) ? { gpuModel: 'Simulated' } : {}),
     diskMb: random.chance(0.1) ? 500 : 0,
     labels: random.chance(0.15) ? [random.pick(LABELS)] : [],
     ...(random.chance(0.1) ? { zone: 'north' } : {}),

@@ -6,7 +6,7 @@ import type { FarmState } from '../../electron/core/state.ts';
 import { type AttemptId, attemptId, type JobId, type NodeId, parseAttemptId, taskId } from '../../shared/ids.ts';
 import { type AttemptRow, isTerminal, type JobRow, type Requirements, type TaskRow } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { NodeDescription } from '../../shared/node.ts';
+import type { Gpu, NodeDescription } from '../../shared/node.ts';
 import type { Disk, Writes } from './disk.ts';
 import type { Connection } from './network.ts';
 
@@ -331,6 +331,10 @@ export class Referee {
   }
 }
 
+function hasModel(gpu: Gpu, { gpuModel }: Requirements): boolean {
+  return gpuModel === undefined || gpu.model.toLowerCase().includes(gpuModel.toLowerCase());
+}
+
 function whyUnfit(needs: Requirements, image: string | null, node: NodeDescription): string | undefined {
   if (!node.executors.includes('null') && !node.executors.includes(image === null ? 'host' : 'docker')) return 'the executor';
   if (needs.zone !== undefined && needs.zone !== node.zone) return `the zone ${needs.zone}`;
@@ -338,7 +342,7 @@ function whyUnfit(needs: Requirements, image: string | null, node: NodeDescripti
     const [name = '', value] = label.split('=');
     if (node.labels[name] === undefined || (value !== undefined && node.labels[name] !== value)) return `the label ${label}`;
   }
-  if (node.capacity.gpus.filter(({ ramMb }) => ramMb >= needs.gpuRamMb).length < needs.gpus) return 'GPUs';
+  if (node.capacity.gpus.filter((gpu) => gpu.ramMb >= needs.gpuRamMb && hasModel(gpu, needs)).length < needs.gpus) return 'GPUs';
   if (node.capacity.diskMb < needs.diskMb) return 'disk';
   return undefined;
 }

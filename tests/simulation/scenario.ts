@@ -72,7 +72,7 @@ function drawNode(random: Random, id: NodeId): NodeDescription {
       cpu: random.pick([1, 2, 4.5]),
       ramMb: random.pick([1_024, 4_096]),
       diskMb: 10_000,
-      gpus: random.chance(0.3) ? [gpu(0, random.pick([8_000, 24_000]))] : [],
+      gpus: random.chance(0.3) ? [gpu(0, random.pick([8_000, 24_000]), random.pick(['simulated', 'other']))] : [],
     },
     labels: random.chance(0.5) ? { fast: '' } : {},
     zone: random.pick(['', 'north', 'south']),
@@ -85,8 +85,8 @@ function base(id: NodeId) {
   return { id, name: id, os: 'linux', arch: 'x64', version: '0', availability: 'available' } as const;
 }
 
-function gpu(number: number, ramMb: number): Gpu {
-  return { id: `gpu${number}`, model: 'simulated', ramMb };
+function gpu(number: number, ramMb: number, model = 'simulated'): Gpu {
+  return { id: `gpu${number}`, model, ramMb };
 }
 
 function list<T>(count: number, make: (number: number) => T): T[] {
