@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { jobIdSchema, jobSpecSchema, TASK_STATES } from './job.ts';
 import { LIMITS } from './limits.ts';
+import { submissionSchema } from './stages.ts';
 import { templateIdSchema, templateSchema, templateViewSchema } from './template.ts';
 import {
   attemptViewSchema,
@@ -91,6 +92,14 @@ export const ROUTES = {
     summary: 'Submits a job; answered when it is on disk',
     body: jobSpecSchema,
     answer: jobViewSchema,
+  },
+  submitStages: {
+    method: 'POST',
+    path: '/api/submissions',
+    roles: SUBMITTERS,
+    summary: 'Submits several jobs that wait for each other by name, all or none',
+    body: submissionSchema,
+    answer: z.object({ jobs: listOf(jobViewSchema) }),
   },
   listJobs: {
     method: 'GET',

@@ -139,7 +139,17 @@ export const jobSpecSchema = z.strictObject({
   requirements: requirementsSchema.prefault({}),
   priority: z.number().int().min(0).max(100).default(50),
   after: z.array(jobIdSchema).max(LIMITS.dependencies).default([]).describe('jobs that must be complete first'),
-  inputsFrom: z.array(jobIdSchema).max(LIMITS.dependencies).default([]).describe('jobs of `after` whose outputs are laid over the input'),
+  afterAny: z.array(jobIdSchema).max(LIMITS.dependencies).default([]).describe('jobs that must have ended first, in whatever way'),
+  afterTasks: z
+    .array(jobIdSchema)
+    .max(LIMITS.taskDependencies)
+    .default([])
+    .describe('jobs with the same split, of which task N must be complete before task N of this one'),
+  inputsFrom: z
+    .array(jobIdSchema)
+    .max(LIMITS.dependencies)
+    .default([])
+    .describe('of those, jobs whose outputs are laid over the input (of `afterTasks`: the outputs of task N); others are added to `after`'),
   timeoutMs: z.number().int().min(1_000).max(LIMITS.timeoutMs).default(3_600_000).describe('longest run of one attempt, ms'),
   maxRetries: z.number().int().min(0).max(LIMITS.retries).default(3),
   network: z.boolean().default(false).describe('a network for the container, where the owner of the machine allows it'),

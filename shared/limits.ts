@@ -26,6 +26,11 @@ export const LIMITS = {
   labelLength: 128,
   farmLimits: 32,
   dependencies: 1_000,
+  /** Jobs whose tasks the tasks of one job wait for, one by one; and the most tasks of such a job: each costs a byte of memory. */
+  taskDependencies: 8,
+  gatedTasks: 100_000,
+  /** Stages of one submission. */
+  stages: 64,
   /** Longest timeout of a task: 30 days, in milliseconds. */
   timeoutMs: 30 * 24 * 3600 * 1000,
   retries: 100,

@@ -118,6 +118,8 @@ export const assignmentSchema = z.object({
   parameters: parametersSchema,
   /** Ids of the GPUs reserved for it. */
   gpus: z.array(z.string()).default([]),
+  /** Laid over those of its job (`Work.files`): what its counterparts in other jobs have produced. */
+  files: z.array(extraFileSchema).default([]),
 });
 export type Assignment = Readonly<z.infer<typeof assignmentSchema>>;
 

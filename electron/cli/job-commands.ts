@@ -155,13 +155,20 @@ function jobLines(job: JobDetail): [string, string][] {
     ['image', spec.image === null ? 'none (host executor)' : (spec.image ?? "the farm's default")],
     ['needs', needsText(spec.requirements)],
     ['outputs', spec.outputs.length === 0 ? undefined : spec.outputs.join(', ')],
-    ['after', spec.after.length === 0 ? undefined : spec.after.join(', ')],
+    ['after', listText(spec.after)],
+    ['after end', listText(spec.afterAny)],
+    ['after tasks', listText(spec.afterTasks)],
+    ['inputs from', listText(spec.inputsFrom)],
     ['submitted', timeText(job.submittedAt)],
     ['started', job.startedAt === null ? undefined : timeText(job.startedAt)],
     ['finished', job.finishedAt === null ? undefined : timeText(job.finishedAt)],
     ['took', job.startedAt === null ? undefined : took(job, Date.now())],
   ];
   return lines.filter((line): line is [string, string] => line[1] !== undefined);
+}
+
+function listText(jobs: readonly number[]): string | undefined {
+  return jobs.length === 0 ? undefined : jobs.join(', ');
 }
 
 function needsText(requirements: JobDetail['spec']['requirements']): string {

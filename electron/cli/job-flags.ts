@@ -29,6 +29,8 @@ export interface JobFlags {
   readonly limit?: readonly string[];
   readonly priority?: string;
   readonly after?: readonly string[];
+  readonly afterAny?: readonly string[];
+  readonly afterTasks?: readonly string[];
   readonly inputsFrom?: readonly string[];
   readonly timeout?: string;
   readonly retries?: string;
@@ -64,6 +66,8 @@ export function jobFromFlags(
     requirements: merged(description.requirements, requirementsOf(flags)),
     priority: wholeNumber('priority', flags.priority) ?? description.priority,
     after: jobs('after', flags.after) ?? description.after,
+    afterAny: jobs('after-any', flags.afterAny) ?? description.afterAny,
+    afterTasks: jobs('after-tasks', flags.afterTasks) ?? description.afterTasks,
     inputsFrom: jobs('inputs-from', flags.inputsFrom) ?? description.inputsFrom,
     timeoutMs: durationMs('timeout', flags.timeout) ?? description.timeoutMs,
     maxRetries: wholeNumber('retries', flags.retries) ?? description.maxRetries,

@@ -127,6 +127,8 @@ function addSubmit(add: Add): void {
     .option('--limit <name=number>', 'farm-wide counter a task holds, such as a licence (repeat)', collect)
     .option('--priority <number>', '0 to 100')
     .option('--after <jobs>', 'jobs that must be complete first (repeat, or comma-separated)', collect)
+    .option('--after-any <jobs>', 'jobs that must have ended first, in whatever way', collect)
+    .option('--after-tasks <jobs>', 'jobs split alike: task N goes after their task N', collect)
     .option('--inputs-from <jobs>', 'of those, jobs whose outputs are laid over the input', collect)
     .option('--timeout <duration>', 'longest run of one attempt: 90s, 30m, 1h')
     .option('--retries <number>', 'retries of a task that fails')

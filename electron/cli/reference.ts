@@ -19,7 +19,7 @@ export function referenceMarkdown(): string {
       Object.entries(EXIT).map(([name, code]) => [String(code), EXIT_DESCRIPTIONS[name as keyof typeof EXIT]]),
     ),
     '## Fields of `lanyard.json`',
-    'The same fields are the body of `POST /api/jobs`. Only `command` must be there; an unknown field is refused.',
+    'The same fields are the body of `POST /api/jobs`. Only `command` must be there; an unknown field is refused. A description with `stages` (see the guide) is the body of `POST /api/submissions`: each stage has a name in `stage` and these fields.',
     table(['Field', 'Form', 'Default', 'Meaning'], jobFields()),
     '## Settings',
     'Every setting can stand on the command line of `lanyard up`, in the environment, or in `settings.json` of the data folder, as `{ "coordinator": { "port": 7420 }, "worker": { "cacheMb": 1024 } }`. The first of these that names it wins. Durations are written like `30s` or `1h30m`, sizes like `512m` or `2g`; plain numbers count in the unit that is given. Switches have a `--no-` form. In `settings.json`, values are JSON numbers in that unit.',

@@ -1,9 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { LanyardError } from '../../shared/errors.ts';
+import { invalid, LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
 import { JOB_FILE } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
+import { planStages, submissionSchema } from '../../shared/stages.ts';
 import type { Client } from '../api/client.ts';
 import type { Context, Handler } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -23,6 +24,7 @@ export interface SubmitOptions extends JobFlags, TemplateFlags {
 /** Submits a zip, a folder, a job description, or just a command; see `lanyard submit --help`. */
 export const submit: Handler<SubmitOptions> = async (context, [path], options) => {
   const source = await openSource(context, path, await describeByTemplate(context, options));
+  if (source.description.stages !== undefined) return submitStages(context, source, options);
   const { input, spec, taskCount } = jobFromFlags(source.description, nameFlag(source, options, context.trailing), context.trailing);
   const waitMs = durationMs('wait-timeout', options.waitTimeout);
   const client = await context.connect();
@@ -38,6 +40,43 @@ export const submit: Handler<SubmitOptions> = async (context, [path], options) =
   context.terminal.note(told);
   return waitAndDownload(context, client, job.id, waitMs, options.download);
 };
+
+/** Stages of one description become jobs that wait for each other; flags that describe a single job say nothing here. */
+async function submitStages(context: Context, source: Source, options: SubmitOptions): Promise<ExitCode> {
+  const { wait, waitTimeout, download, name, template: _template, set: _set, preset: _preset, ...others } = options;
+  const [flag] = Object.keys(others);
+  if (flag !== undefined || context.trailing.length > 0)
+    throw new LanyardError({
+      code: 'INVALID',
+      field: flag ?? 'command',
+      message: `the description has stages, and ${flag === undefined ? 'a command after --' : `the flag for "${flag}"`} cannot be meant for all of them`,
+      hint: 'write it into the description: beside `stages` for all, or inside of one',
+    });
+  const description = { ...source.description, name: name ?? source.description.name ?? nameFlag(source, options, []).name };
+  const parsed = submissionSchema.safeParse(description);
+  if (!parsed.success) throw invalid(parsed.error, 'the description');
+  planStages(parsed.data);
+  const waitMs = durationMs('wait-timeout', waitTimeout);
+  const client = await context.connect();
+  const blob = await uploadSource(context, client, source);
+  const body = blob === undefined ? parsed.data : { ...parsed.data, input: blob };
+  const { jobs } = await client.call('submitStages', { body, signal: context.signal });
+  const waits = wait === true || download !== undefined || waitMs !== undefined;
+  if (!waits && context.options.json === true) context.terminal.json({ jobs });
+  for (const job of jobs) {
+    const told = `job ${job.id} (${plain(job.name)}) is submitted: ${job.taskCount} ${job.taskCount === 1 ? 'task' : 'tasks'}`;
+    if (waits) context.terminal.note(told);
+    else if (context.options.json !== true) context.terminal.line(told);
+  }
+  if (!waits) return EXIT.ok;
+  let code: ExitCode = EXIT.ok;
+  for (const job of jobs) {
+    const folder = download === undefined ? undefined : join(download, `job-${job.id}`);
+    const ended = await waitAndDownload(context, client, job.id, waitMs, folder);
+    if (code === EXIT.ok) code = ended;
+  }
+  return code;
+}
 
 async function waitAndDownload(
   context: Context,
@@ -99,8 +138,15 @@ async function openSource(context: Context, given: string | undefined, byTemplat
   if (inside !== undefined) {
     const description = parseDescription(inside.text, `${JOB_FILE} in ${given}`);
     // Its paths count from the folder it lies in.
-    const workdir = inside.folder === '.' ? description.workdir : `${inside.folder}/${description.workdir ?? '.'}`;
-    return { kind: 'zip', path, description: { ...description, workdir } };
+    const inFolder = (workdir: unknown) => (inside.folder === '.' ? workdir : `${inside.folder}/${workdir ?? '.'}`);
+    const stages = Array.isArray(description.stages)
+      ? {
+          stages: description.stages.map((stage) =>
+            stage?.workdir === undefined ? stage : { ...stage, workdir: inFolder(stage.workdir) },
+          ),
+        }
+      : {};
+    return { kind: 'zip', path, description: { ...description, workdir: inFolder(description.workdir), ...stages } };
   }
   const beside = [join(dirname(path), `${basename(path, extname(path))}.${JOB_FILE}`), join(dirname(path), JOB_FILE)];
   return { kind: 'zip', path, description: (await describedBy(context, beside)) ?? {} };

@@ -14,10 +14,16 @@ export interface JobPolicy {
   readonly preemptible: boolean;
 }
 
+/** What of another job is waited for: all of it COMPLETED, its end whatever it is, or each task's own counterpart COMPLETED. */
+export type Until = 'complete' | 'ended' | 'tasks';
+
 /** A dependency, with its state when it has already ended (the core forgets ended jobs). */
 export interface Dependency {
   readonly job: JobId;
+  readonly until: Until;
   readonly ended: JobRow['state'] | null;
+  /** With `tasks`: the indices of those of its tasks that are COMPLETED by now; the core forgets those too. */
+  readonly completed?: readonly number[];
 }
 
 /** A job that enters the farm. */

@@ -93,7 +93,7 @@ describe('explain says of a job', () => {
   test('that it waits for other jobs, its input, or a person', () => {
     const world = new TestFarm();
     world.submit(1, { inputReady: false });
-    world.submit(2, { after: [{ job: 1 as JobId, ended: null }] });
+    world.submit(2, { after: [{ job: 1 as JobId, until: 'complete' as const, ended: null }] });
     world.submit(3);
     world.turn({ type: 'hold', job: 3 as JobId, held: true });
     expect(explained(world, 1).summary).toBe('It waits: its input is still on its way.');

@@ -3,7 +3,7 @@ import type { Explanation } from '../../shared/view.ts';
 import { type Constraint, fitsNow, hasLabel, isServing, misfits, slotsOf } from './leases.ts';
 import { cannotServe } from './placement.ts';
 import { availabilityOf } from './queries.ts';
-import { waitingTasks } from './rows.ts';
+import { openTasks, waitingTasks } from './rows.ts';
 import type { FarmNode, FarmState, Job, QueueClass } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
@@ -40,15 +40,30 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
 function ownObstacles(job: Job): Obstacle[] {
   const obstacles: Obstacle[] = [];
   const waitsFor = [...(job.activity?.waitsFor ?? [])];
+  const [completes, ends] = (['complete', 'ended'] as const).map((until) =>
+    waitsFor.filter((one) => one[1] === until).map(([id]) => id),
+  ) as [JobId[], JobId[]];
   if (job.held) obstacles.push(obstacle('held', 'it is held back by a person', 'release it'));
-  if (waitsFor.length > 0) {
-    const named = waitsFor.slice(0, 5).join(', ') + (waitsFor.length > 5 ? ' and more' : '');
-    obstacles.push(
-      obstacle('dependencies', `it begins when ${waitsFor.length === 1 ? `job ${named} is` : `jobs ${named} are`} complete`, null),
-    );
-  }
+  if (completes.length > 0) obstacles.push(obstacle('dependencies', `it begins when ${jobsText(completes, 'is', 'are')} complete`, null));
+  if (ends.length > 0) obstacles.push(obstacle('dependencies', `it begins when ${jobsText(ends, 'has', 'have')} ended`, null));
   if (job.state === 'SUBMITTED' && !job.inputReady) obstacles.push(obstacle('input', 'its input is still on its way', null));
+  if (obstacles.length === 0 && openTasks(job) === 0) obstacles.push(...gateObstacles(job));
   return obstacles;
+}
+
+/** Nothing of it may go before something of another job has completed. */
+function gateObstacles(job: Job): Obstacle[] {
+  const jobs = (job.activity?.gate?.jobs ?? []).filter((id) => id !== undefined);
+  const waiting = waitingTasks(job);
+  if (jobs.length === 0 || waiting === 0) return [];
+  const tasks =
+    waiting === 1 ? 'its last waiting task waits for its counterpart' : `its ${waiting} waiting tasks wait for their counterparts`;
+  return [obstacle('dependencies', `${tasks} in ${jobsText(jobs, '', '').trimEnd()}`, null)];
+}
+
+function jobsText(jobs: readonly JobId[], one: string, many: string): string {
+  const named = jobs.slice(0, 5).join(', ') + (jobs.length > 5 ? ' and more' : '');
+  return jobs.length === 1 ? `job ${named} ${one}` : `jobs ${named} ${many}`;
 }
 
 function placedSentence(job: Job): string {

@@ -119,9 +119,15 @@ export class TestFarm {
       policy: job.policy,
       input: job.input,
       inputReady: job.inputReady,
-      after: row.state === 'SUBMITTED' ? job.after.map((one) => ({ job: one.job, ended: endOf(one.job) })) : [],
+      after: job.after
+        .filter(({ until }) => row.state === 'SUBMITTED' || until === 'tasks')
+        .map(({ job: other, until }) => ({ job: other, until, ended: endOf(other), completed: this.completedOf(other) })),
       tasks: [...this.taskRows.values()].filter((task) => task.job === id),
     };
+  }
+
+  completedOf(id: number): number[] {
+    return [...this.taskRows.values()].filter((row) => row.job === id && row.state === 'COMPLETED').map(({ index }) => index);
   }
 
   pass(ms: number): CoordinatorEffect[] {

@@ -4,7 +4,7 @@ import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
 import { nextCheck } from './nodes.ts';
 import { cannotServe } from './placement.ts';
 import { belongsInQueue, firstJobs } from './queue.ts';
-import { freshTasks, taskCounts } from './rows.ts';
+import { freshTasks, isFresh, openFreshTasks, taskCounts } from './rows.ts';
 import { type Bucket, type Demand, type FarmNode, type FarmState, FIT, type Job, noCounts } from './state.ts';
 import { stateOf } from './tasks.ts';
 
@@ -48,13 +48,33 @@ function checkJob(farm: FarmState, job: Job, found: string[]): void {
     if (live !== (task.node !== null)) found.push(`${taskName} is ${task.state} ${live ? 'without' : 'with'} a node`);
     if (live && !(task.node?.tasks.has(task) ?? false)) found.push(`${taskName} is not among the attempts of its node`);
     if (live && farm.nodes.get(task.node?.id as FarmNode['id']) !== task.node) found.push(`${taskName} is on a node that is gone`);
-    if (!live && activity.requeued.filter((other) => other === index).length !== 1) found.push(`${taskName} is not queued exactly once`);
+    const times = activity.requeued.filter((other) => other === index).length + (activity.gate?.returned.has(index) ? 1 : 0);
+    if (!live && times !== 1) found.push(`${taskName} is not queued exactly once`);
     if (index >= job.cursor && !activity.skipped?.has(index)) found.push(`${taskName} has moved and counts as fresh`);
   }
   if (seen.ASSIGNED !== activity.assigned || seen.RUNNING !== activity.running) found.push(`${name} miscounts its live attempts`);
-  if (seen.QUEUED !== activity.requeued.length) found.push(`${name} has ${activity.requeued.length} requeued entries for ${seen.QUEUED}`);
+  const queued = activity.requeued.length + (activity.gate?.returned.size ?? 0);
+  if (seen.QUEUED !== queued) found.push(`${name} has ${queued} requeued entries for ${seen.QUEUED}`);
+  checkGate(farm, job, found);
   for (const index of activity.skipped ?? [])
     if (index < job.cursor || index >= job.taskCount) found.push(`${name} skips ${index}, which the cursor has passed`);
+}
+
+/** What the gate says it let go is what it lets go. */
+function checkGate(farm: FarmState, job: Job, found: string[]): void {
+  const gate = job.activity?.gate;
+  if (gate === null || gate === undefined) return;
+  const open: number[] = [];
+  for (let index = 0; index < job.taskCount; index++) if (isFresh(job, index) && gate.blocked[index] === 0) open.push(index);
+  if (open.length !== gate.readyCount) found.push(`the gate of job ${job.id} counts ${gate.readyCount} of ${open.length} open tasks`);
+  const ready = new Set(gate.ready.slice(gate.next));
+  for (const index of open) if (!ready.has(index)) found.push(`task ${job.id}.${index} is open and not ready`);
+  for (const index of gate.returned) if (gate.blocked[index] === 0) found.push(`task ${job.id}.${index} is held back by nothing`);
+  for (const id of gate.jobs) {
+    if (id === undefined) continue;
+    if (!farm.jobs.has(id)) found.push(`job ${job.id} waits for tasks of job ${id}, which is gone`);
+    if (!(farm.dependents.get(id)?.has(job.id) ?? false)) found.push(`job ${id} does not know that tasks of job ${job.id} wait for it`);
+  }
 }
 
 function checkNode(farm: FarmState, node: FarmNode, found: string[]): void {
@@ -176,7 +196,7 @@ function checkNothingMissed(farm: FarmState, found: string[]): void {
   if ((nextDeadline(farm) ?? Number.POSITIVE_INFINITY) <= farm.now.elapsedMs) return;
   for (const queueClass of farm.classes.values()) {
     const head = firstJobs(queueClass, 1)[0];
-    if (head === undefined || freshTasks(head) === 0 || !limitsAllow(queueClass.demand)) continue;
+    if (head === undefined || openFreshTasks(head) === 0 || !limitsAllow(queueClass.demand)) continue;
     const node = queueClass.open.find(
       (open) =>
         isServing(open) && misfits(open, queueClass).length === 0 && fitsNow(open, queueClass.demand) && !cannotServe(farm, head, open),
@@ -187,16 +207,18 @@ function checkNothingMissed(farm: FarmState, found: string[]): void {
 
 function checkDependencies(farm: FarmState, found: string[]): void {
   for (const job of farm.jobs.values()) {
-    for (const id of job.activity?.waitsFor ?? []) {
+    for (const id of job.activity?.waitsFor?.keys() ?? []) {
       if (!farm.jobs.has(id)) found.push(`job ${job.id} waits for job ${id}, which is gone`);
       if (!(farm.dependents.get(id)?.has(job.id) ?? false)) found.push(`job ${id} does not know that job ${job.id} waits for it`);
     }
     if (job.state !== 'SUBMITTED' && (job.activity?.waitsFor?.size ?? 0) > 0) found.push(`job ${job.id} is queued and waits for others`);
   }
   for (const [id, waiting] of farm.dependents)
-    for (const dependent of waiting)
-      if (!(farm.jobs.get(dependent)?.activity?.waitsFor?.has(id) ?? false))
+    for (const dependent of waiting) {
+      const activity = farm.jobs.get(dependent)?.activity;
+      if (!activity?.waitsFor?.has(id) && !activity?.gate?.jobs.includes(id))
         found.push(`job ${dependent} is told of job ${id} for nothing`);
+    }
 }
 
 /** Whatever waits for time has a deadline that is not too late. */

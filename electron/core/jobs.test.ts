@@ -232,7 +232,7 @@ describe('after a restart', () => {
   test('jobs that wait for jobs go on waiting', () => {
     const world = new TestFarm();
     world.submit(1);
-    world.submit(2, { after: [{ job: JOB, ended: null }] });
+    world.submit(2, { after: [{ job: JOB, until: 'complete' as const, ended: null }] });
     world.restart();
     world.join('ash');
     expect(world.assigned()).toEqual(['1.0.1@ash']);

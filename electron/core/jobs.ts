@@ -1,7 +1,18 @@
-import type { NodeId } from '../../shared/ids.ts';
-import type { TaskRow } from '../../shared/job.ts';
+import type { JobId, NodeId } from '../../shared/ids.ts';
+import type { JobState, TaskRow } from '../../shared/job.ts';
 import { isTerminal } from '../../shared/job.ts';
-import { forgetDependencies, inVain, noteDependencies, takeDependents } from './dependencies.ts';
+import {
+  blockedBy,
+  dependentsOf,
+  inVain,
+  leaveGate,
+  noteDependencies,
+  noteTaskDependencies,
+  openTask,
+  queueAgain,
+  stopWaiting,
+  unqueue,
+} from './dependencies.ts';
 import type { CoordinatorEvent, Dependency, JobPolicy, StoredJob } from './events.ts';
 import { reserveAdopted } from './leases.ts';
 import { meetNodes } from './placement.ts';
@@ -56,7 +67,6 @@ export function cancelJob(farm: FarmState, job: Job, reason: string): void {
 export function releaseWhenReady(farm: FarmState, job: Job): void {
   if (job.state !== 'SUBMITTED' || !job.inputReady || (job.activity?.waitsFor?.size ?? 0) > 0) return;
   checkTransition('SUBMITTED', 'QUEUED');
-  if (job.activity !== null) job.activity.waitsFor = null;
   const waiting = waitingTasks(job);
   farm.taskCounts.SUBMITTED -= waiting;
   farm.taskCounts.QUEUED += waiting;
@@ -66,13 +76,34 @@ export function releaseWhenReady(farm: FarmState, job: Job): void {
   settleJob(farm, job);
 }
 
-/** Tells the dependents of the jobs that ended in this step; those that end by it are told of in turn. */
+/** Tells the dependents of the tasks and jobs that ended in this step; those that end by it are told of in turn. */
 export function settleDependents(farm: FarmState): void {
+  for (const { job, index } of farm.completed.splice(0))
+    for (const dependent of dependentsOf(farm, job)) openTask(farm, dependent, job, index);
   for (let ended = farm.ended.pop(); ended !== undefined; ended = farm.ended.pop())
-    for (const job of takeDependents(farm, ended.id)) {
-      if (ended.state === 'COMPLETED') releaseWhenReady(farm, job);
-      else cancelJob(farm, job, inVain(ended.id, ended.state));
+    for (const job of dependentsOf(farm, ended.id)) {
+      const until = stopWaiting(farm, job, ended.id);
+      if (until === 'complete' && ended.state !== 'COMPLETED') cancelJob(farm, job, inVain(ended.id, ended.state));
+      else {
+        if (ended.state === 'COMPLETED') leaveGate(farm, job, ended.id);
+        else cancelBlocked(farm, job, ended.id, ended.state);
+        releaseWhenReady(farm, job);
+      }
     }
+}
+
+/** The tasks of a job whose counterparts in another did not complete will never go: they end with it. */
+function cancelBlocked(farm: FarmState, job: Job, id: JobId, state: JobState): void {
+  const blocked = blockedBy(job, id);
+  leaveGate(farm, job, id);
+  if (blocked.length === 0 || !farm.jobs.has(job.id)) return;
+  if (blocked.length === job.taskCount) {
+    cancelJob(farm, job, inVain(id, state));
+    return;
+  }
+  activityOf(job).reason = `${blocked.length} of its tasks waited for tasks of job ${id}, which did not complete`;
+  for (const index of blocked) cancelOne(farm, job, index, `task ${id}.${index}, which it waits for, did not complete`);
+  settleJob(farm, job);
 }
 
 export function holdJob(farm: FarmState, event: EventOf<'hold'>): void {
@@ -95,12 +126,15 @@ export function retryJob(farm: FarmState, { job: stored }: EventOf<'retry'>): vo
   // Requeued tasks are taken from the end, so the lowest index goes there.
   const backwards = stored.tasks.toReversed();
   if (living !== undefined) {
+    noteTaskDependencies(farm, living, stored.after);
     for (const row of backwards) if (isRevivable(living, row)) revive(farm, living, row);
     settleJob(farm, living);
+    cancelVain(farm, living, stored.after);
     return;
   }
   if (stored.tasks.length === stored.row.taskCount && stored.tasks.every((row) => row.state === 'COMPLETED')) return;
   const job = restoreJob(farm, stored);
+  noteTaskDependencies(farm, job, stored.after);
   for (const row of backwards) if (isTerminal(row.state) && row.state !== 'COMPLETED') revive(farm, job, row);
   job.queuedAt = null;
   begin(farm, job, stored.after);
@@ -147,11 +181,25 @@ export function recoverJobs(farm: FarmState, jobs: readonly StoredJob[]): void {
   const ordered = [...jobs].sort((job, other) => job.row.id - other.row.id);
   const restored = ordered.map((stored) => ({ stored, job: restoreJob(farm, stored) }));
   for (const { stored, job } of restored) {
+    noteTaskDependencies(farm, job, stored.after);
     for (const row of stored.tasks) if (!isTerminal(row.state)) restoreTask(farm, job, row);
-    if (stored.row.state !== 'SUBMITTED') leaveSubmitted(farm, job);
-    else begin(farm, job, stored.after);
+    if (stored.row.state === 'SUBMITTED') {
+      begin(farm, job, stored.after);
+    } else {
+      leaveSubmitted(farm, job);
+      cancelVain(farm, job, stored.after);
+    }
     if (job.state === 'SUBMITTED' || !farm.jobs.has(job.id)) continue;
     settleJob(farm, job);
+  }
+}
+
+/** Ends the tasks whose counterparts are of a job that has ended, or is not there. */
+function cancelVain(farm: FarmState, job: Job, after: readonly Dependency[]): void {
+  for (const { job: id, until, ended } of after) {
+    if (until !== 'tasks' || ended === 'COMPLETED' || (ended === null && farm.jobs.has(id))) continue;
+    cancelBlocked(farm, job, id, ended ?? 'CANCELLED');
+    if (!farm.jobs.has(job.id)) return;
   }
 }
 
@@ -165,7 +213,7 @@ function restoreTask(farm: FarmState, job: Job, row: TaskRow): void {
     if (row.node !== null) loseStored(farm, task, row, row.node);
     return;
   }
-  activityOf(job).requeued.pop();
+  unqueue(activityOf(job), row.index);
   farm.taskCounts.SUBMITTED--;
   const state = row.state === 'RUNNING' ? 'RUNNING' : 'ASSIGNED';
   farm.taskCounts[state]++;
@@ -218,6 +266,9 @@ function begin(farm: FarmState, job: Job, after: readonly Dependency[]): void {
     cancelJob(farm, job, vain);
     return;
   }
+  noteTaskDependencies(farm, job, after);
+  cancelVain(farm, job, after);
+  if (!farm.jobs.has(job.id)) return;
   releaseWhenReady(farm, job);
   if (job.state !== 'SUBMITTED') return;
   farm.effects.push({ type: 'save-job', row: rowOfJob(job, null) });
@@ -238,7 +289,6 @@ function endWaiting(farm: FarmState, job: Job, state: 'CANCELLED' | 'FAILED', re
   job.cursor = job.taskCount;
   activity.skipped = null;
   activity.reason = reason;
-  forgetDependencies(farm, job);
   endJob(farm, job, state, state);
 }
 
@@ -251,7 +301,7 @@ function cancelMoved(farm: FarmState, job: Job, task: Task, reason: string): voi
   const activity = activityOf(job);
   const from = job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED';
   checkTransition(from, 'CANCELLED');
-  activity.requeued.splice(activity.requeued.lastIndexOf(task.index), 1);
+  unqueue(activity, task.index);
   activity.tasks.delete(task.index);
   activity.cancelled++;
   farm.taskCounts[from]--;
@@ -262,27 +312,33 @@ function cancelMoved(farm: FarmState, job: Job, task: Task, reason: string): voi
 }
 
 function cancelTask(farm: FarmState, job: Job, index: number, reason: string): void {
+  if (!cancelOne(farm, job, index, reason)) return;
+  const activity = activityOf(job);
+  if (waitingTasks(job) === 0 && activity.assigned + activity.running === 0) activity.reason = reason;
+  settleJob(farm, job);
+}
+
+/** The caller settles the job. @returns false when the task has ended */
+function cancelOne(farm: FarmState, job: Job, index: number, reason: string): boolean {
   const activity = activityOf(job);
   const task = activity.tasks.get(index);
   if (task !== undefined) {
     cancelMoved(farm, job, task, reason);
-  } else if (isFresh(job, index)) {
+    return true;
+  }
+  if (isFresh(job, index)) {
     const from = job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED';
     checkTransition(from, 'CANCELLED');
+    if (activity.gate !== null && activity.gate.blocked[index] === 0) activity.gate.readyCount--;
     activity.skipped ??= new Set();
     activity.skipped.add(index);
     activity.cancelled++;
     farm.taskCounts[from]--;
     farm.taskCounts.CANCELLED++;
     farm.effects.push({ type: 'save-task', row: rowOfUntouched(job.id, index, farm.now.wallMs, reason) });
-  } else {
-    return;
+    return true;
   }
-  if (waitingTasks(job) === 0 && activity.assigned + activity.running === 0) {
-    activity.reason = reason;
-    forgetDependencies(farm, job);
-  }
-  settleJob(farm, job);
+  return false;
 }
 
 function noteChangedByPerson(farm: FarmState, job: Job): void {
@@ -309,7 +365,7 @@ function addTask(farm: FarmState, job: Job, row: TaskRow): Task {
   const task = new Task(job, row.index);
   task.attempt = row.attempt;
   activity.tasks.set(row.index, task);
-  activity.requeued.push(row.index);
+  queueAgain(activity, row.index);
   farm.taskCounts[job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED']++;
   return task;
 }

@@ -1,8 +1,9 @@
 import { LIMITS } from '../../shared/limits.ts';
 import { scheduleCheck } from './deadlines.ts';
+import { takeReady } from './dependencies.ts';
 import { couldServe, fitBits, fitsEmpty, fitsNow, isServing, limitsAllow, reserve, slotsOf } from './leases.ts';
 import { firstJobs, goesBefore, hasWaiting, headOf, park, unpark } from './queue.ts';
-import { freshTasks, rowOfTask } from './rows.ts';
+import { openFreshTasks, rowOfTask } from './rows.ts';
 import { activityOf, type FarmNode, type FarmState, FIT, type Job, NONE, nodeChanged, type QueueClass, Task } from './state.ts';
 import { moveTask, settleJob } from './tasks.ts';
 
@@ -177,7 +178,7 @@ function placeJob(farm: FarmState, job: Job): 'yes' | 'no' | 'parked' {
     assign(farm, task, node);
     return 'yes';
   }
-  if (freshTasks(job) > 0) {
+  if (openFreshTasks(job) > 0) {
     const node = bestNode(farm, job, NONE);
     if (node !== undefined) {
       assign(farm, takeFresh(job), node);
@@ -265,8 +266,13 @@ function speedOf(job: Job, node: FarmNode): number {
 function takeFresh(job: Job): Task {
   const activity = activityOf(job);
   while (activity.skipped?.delete(job.cursor)) job.cursor++;
-  const task = new Task(job, job.cursor);
-  job.cursor++;
+  const task = new Task(job, activity.gate === null ? job.cursor : takeReady(job, activity.gate));
+  if (task.index === job.cursor) {
+    job.cursor++;
+  } else {
+    activity.skipped ??= new Set();
+    activity.skipped.add(task.index);
+  }
   activity.tasks.set(task.index, task);
   // Behind the cursor nothing is skipped; a set that has done its work goes.
   if (activity.skipped?.size === 0) activity.skipped = null;

@@ -1,5 +1,5 @@
 import type { JobPolicy } from './events.ts';
-import { waitingTasks } from './rows.ts';
+import { openTasks } from './rows.ts';
 import type { Bucket, Demand, FarmState, Job, QueueClass, SharedPolicy } from './state.ts';
 
 /**
@@ -58,7 +58,7 @@ export function updateQueue(farm: FarmState, job: Job): void {
 
 /** @returns true when the job has tasks that may be placed */
 export function belongsInQueue(job: Job): boolean {
-  return job.state !== 'SUBMITTED' && !job.held && waitingTasks(job) > 0;
+  return job.state !== 'SUBMITTED' && !job.held && openTasks(job) > 0;
 }
 
 /** Takes the job out of the queue, whatever it has waiting. */

@@ -14,9 +14,19 @@ export function isFresh(job: Job, index: number): boolean {
   return index >= job.cursor && index < job.taskCount && !(job.activity?.skipped?.has(index) ?? false);
 }
 
-/** @returns the number of tasks that wait to be placed */
+/** @returns the number of tasks that are SUBMITTED or QUEUED */
 export function waitingTasks(job: Job): number {
-  return freshTasks(job) + (job.activity?.requeued.length ?? 0);
+  return freshTasks(job) + (job.activity?.requeued.length ?? 0) + (job.activity?.gate?.returned.size ?? 0);
+}
+
+/** @returns the number of fresh tasks that nothing holds back */
+export function openFreshTasks(job: Job): number {
+  return job.activity?.gate?.readyCount ?? freshTasks(job);
+}
+
+/** @returns the number of waiting tasks that nothing holds back */
+export function openTasks(job: Job): number {
+  return openFreshTasks(job) + (job.activity?.requeued.length ?? 0);
 }
 
 export function taskCounts(job: Job): TaskCounts {

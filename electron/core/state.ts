@@ -3,7 +3,7 @@ import type { JobState, TaskState } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { Phase } from '../../shared/protocol.ts';
 import type { CoordinatorEffect } from './effects.ts';
-import type { JobPolicy, Now } from './events.ts';
+import type { JobPolicy, Now, Until } from './events.ts';
 
 /**
  * The whole farm in memory. Only the files of this folder write to it; everybody else reads through `queries.ts`.
@@ -125,6 +125,29 @@ export class Job {
   }
 }
 
+/**
+ * Lets the tasks of a job go one by one, as their counterparts in other jobs complete. Costs a byte a task, so
+ * `LIMITS.gatedTasks` bounds the jobs that may have one.
+ */
+export class Gate {
+  /** Jobs whose tasks are waited for; their place is their bit in `blocked`. Undefined: the bit is free. */
+  readonly jobs: (JobId | undefined)[] = [];
+  /** By index: the bits of what its task waits for. */
+  readonly blocked: Uint8Array;
+  /** Fresh tasks that may go, in the order in which they were let go; some may have been cancelled since. */
+  ready: number[] = [];
+  /** Entries of `ready` before this one are gone. */
+  next = 0;
+  /** Fresh tasks that may go. */
+  readyCount = 0;
+  /** Tasks with rows that are queued again and blocked. */
+  readonly returned = new Set<number>();
+
+  constructor(taskCount: number) {
+    this.blocked = new Uint8Array(taskCount);
+  }
+}
+
 /** A node's word that it cannot serve a job. */
 export interface Refusal {
   readonly reason: 'image-unavailable' | 'executor-unavailable';
@@ -140,7 +163,7 @@ export class Activity {
   readonly tasks = new Map<number, Task>();
   /** Indices of `tasks` that are QUEUED again; taken from the end. */
   readonly requeued: number[] = [];
-  /** Ended tasks at or after the cursor. */
+  /** Tasks at or after the cursor that have left QUEUED or ended. */
   skipped: Set<number> | null = null;
   assigned = 0;
   running = 0;
@@ -161,8 +184,10 @@ export class Activity {
   meanRunMs = 0;
   /** Zone of the node that took its newest attempt. */
   zone = '';
-  /** Jobs that must complete first. */
-  waitsFor: Set<JobId> | null = null;
+  /** Jobs that must complete first, or at least end. */
+  waitsFor: Map<JobId, Exclude<Until, 'tasks'>> | null = null;
+  /** Holds tasks back one by one; null: all that are fresh may go. */
+  gate: Gate | null = null;
   /** The step that last announced a change of it. */
   announced = 0;
 }
@@ -297,6 +322,8 @@ export interface FarmState {
   readonly dirtyNodes: Set<FarmNode>;
   /** Classes that may have more to place since the last placement. */
   readonly dirtyClasses: Set<QueueClass>;
+  /** Tasks that completed in this step and whose job has dependents that have yet to hear of it. */
+  readonly completed: { readonly job: JobId; readonly index: number }[];
   /** Jobs that ended in this step and whose dependents have yet to hear of it. */
   readonly ended: { readonly id: JobId; readonly state: JobState }[];
   readonly jobCounts: Record<JobState, number>;
@@ -328,6 +355,7 @@ export function createFarm(config: FarmConfig): FarmState {
     deadlines: [],
     dirtyNodes: new Set(),
     dirtyClasses: new Set(),
+    completed: [],
     ended: [],
     jobCounts: noCounts(),
     taskCounts: noCounts(),

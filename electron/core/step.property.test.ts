@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import { END_REASONS, type EndReason } from '../../shared/job.ts';
-import type { CoordinatorEvent } from './events.ts';
+import type { CoordinatorEvent, Until } from './events.ts';
 import { beat, description, end, held, keyOf, newJob, policy, TestFarm } from './farm.fixture.ts';
 import { assignedTo, jobIds, jobRow, stoppingOn } from './queries.ts';
 
@@ -44,6 +44,8 @@ const NEEDS = [
   policy({ labels: ['fast'] }, { image: null }),
 ];
 
+const UNTIL: readonly Until[] = ['complete', 'ended', 'tasks'];
+
 /** Turns an action into events that the farm could meet; attempts are chosen among those that live, or are long gone. */
 function eventsOf(world: TestFarm, chosen: Action, nextJob: () => number, ended: string[]): CoordinatorEvent[] {
   const live = NODES.flatMap((node) => assignedTo(world.farm, node as NodeId));
@@ -51,7 +53,9 @@ function eventsOf(world: TestFarm, chosen: Action, nextJob: () => number, ended:
   switch (chosen.do) {
     case 'submit': {
       const dependency = jobs[chosen.after];
-      const after = dependency === undefined ? [] : [{ job: dependency, ended: null }];
+      const until = UNTIL[chosen.after % 3] ?? 'complete';
+      const completed = dependency === undefined ? [] : world.completedOf(dependency);
+      const after = dependency === undefined ? [] : [{ job: dependency, until, ended: null, completed }];
       const needs = NEEDS[chosen.needs] ?? policy();
       const inputReady = chosen.ready || chosen.priority > 0;
       return [

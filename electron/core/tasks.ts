@@ -4,6 +4,7 @@ import { isTerminal, TRANSITIONS } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { AttemptEnd } from '../../shared/protocol.ts';
 import { scheduleCheck } from './deadlines.ts';
+import { forgetDependencies } from './dependencies.ts';
 import { noteCompleted, noteFailure } from './health.ts';
 import { release } from './leases.ts';
 import { leaveQueue, unsharePolicy, updateQueue } from './queue.ts';
@@ -132,6 +133,7 @@ export function endJob(farm: FarmState, job: Job, state: JobState, restState?: '
   for (const key of Object.keys(counts) as TaskState[]) farm.taskCounts[key] -= counts[key];
   farm.jobCounts[state]--;
   leaveQueue(job);
+  forgetDependencies(farm, job);
   farm.jobs.delete(job.id);
   unsharePolicy(farm, job.shared);
   farm.ended.push({ id: job.id, state });
@@ -217,6 +219,7 @@ function finishMove(farm: FarmState, task: Task, state: TaskState, node: FarmNod
     return;
   }
   activity.tasks.delete(task.index);
+  if (state === 'COMPLETED' && farm.dependents.has(task.job.id)) farm.completed.push({ job: task.job.id, index: task.index });
   if (state === 'FAILED' || state === 'TIMED_OUT') activity.reason = reasonOfFailure(task.job, activity, end);
   farm.effects.push({ type: 'save-task', row: { ...row, node: node.id, finishedAt: farm.now.wallMs } });
 }

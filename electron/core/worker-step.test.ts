@@ -33,7 +33,7 @@ const completed: AttemptEnd = {
 };
 const failed: AttemptEnd = { ...completed, reason: 'exit', exitCode: 3, outputs: [] };
 
-const assignment = (attempt: AttemptId): Assignment => ({ attempt, parameters: {}, gpus: [] });
+const assignment = (attempt: AttemptId): Assignment => ({ attempt, parameters: {}, gpus: [], files: [] });
 const assigned = (...attempts: AttemptId[]): WorkerEvent => ({ type: 'assigned', work: [work], attempts: attempts.map(assignment) });
 const ended = (attempt: AttemptId, end: AttemptEnd): WorkerEffect => report({ kind: 'ended', attempt, end });
 const report = (value: Report): WorkerEffect => ({ type: 'report', report: value });

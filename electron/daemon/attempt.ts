@@ -118,7 +118,8 @@ class AttemptLife {
   }
 
   private async openWorkspace(): Promise<string> {
-    const { input, files } = this.work;
+    const { input } = this.work;
+    const files = [...this.work.files, ...this.assignment.files];
     const result = await this.tools.workspaces.create(
       this.assignment.attempt,
       input,

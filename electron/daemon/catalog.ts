@@ -3,7 +3,7 @@ import type { JobSpec } from '../../shared/job.ts';
 import type { Assignment, Work } from '../../shared/protocol.ts';
 import { createRecent } from '../../shared/recent.ts';
 import { splitTasks, type TaskSplit } from '../../shared/tasks.ts';
-import type { Store, StoredSpec } from '../ports.ts';
+import type { Store, StoredOutput, StoredSpec } from '../ports.ts';
 
 /** Jobs whose texts are surely kept in memory; the others are read from the store when they are needed. */
 const KEPT_JOBS = 250;
@@ -12,6 +12,8 @@ export interface CatalogEntry extends StoredSpec {
   readonly split: TaskSplit;
   /** What a worker gets of it; made when the job is first placed, because only then the outputs it builds on are all there. */
   work(): Work;
+  /** What one of its tasks builds on: the outputs of its counterparts in other jobs, which are there when it is placed. */
+  files(index: number): Assignment['files'];
 }
 
 /** The texts of jobs, which the core does not hold: command, environment, parameters. */
@@ -36,6 +38,7 @@ export function openCatalog(store: Store): Catalog {
         work ??= toWork(job, stored, store);
         return work;
       },
+      files: (index) => ownSources(stored.spec).flatMap((other) => store.outputs(other, index).map(toFile)),
     };
     kept.set(job, entry);
     return entry;
@@ -57,7 +60,7 @@ export function openCatalog(store: Store): Catalog {
 
 /** @returns the assignment of one attempt: its id and its task's parameters */
 export function toAssignment(entry: CatalogEntry, job: JobId, index: number, number: number, gpus: readonly string[]): Assignment {
-  return { attempt: attemptId(job, index, number), parameters: entry.split.parameters(index), gpus: [...gpus] };
+  return { attempt: attemptId(job, index, number), parameters: entry.split.parameters(index), gpus: [...gpus], files: entry.files(index) };
 }
 
 function toWork(job: JobId, stored: StoredSpec, store: Store): Work {
@@ -68,7 +71,7 @@ function toWork(job: JobId, stored: StoredSpec, store: Store): Work {
     command: spec.command,
     image: resolvedImage(spec),
     input: spec.input === undefined ? null : { blob: spec.input, bytes: stored.inputBytes ?? 0 },
-    files: spec.inputsFrom.flatMap((other) => store.outputs(other).map(({ path, blob, bytes }) => ({ path, blob, bytes }))),
+    files: spec.inputsFrom.filter((other) => !spec.afterTasks.includes(other)).flatMap((other) => store.outputs(other).map(toFile)),
     env: spec.env,
     workdir: spec.workdir,
     outputs: spec.outputs,
@@ -76,6 +79,15 @@ function toWork(job: JobId, stored: StoredSpec, store: Store): Work {
     timeoutMs: spec.timeoutMs,
     network: spec.network,
   };
+}
+
+/** The jobs of which a task gets the outputs of its counterpart only. */
+function ownSources(spec: JobSpec): readonly JobId[] {
+  return spec.inputsFrom.filter((other) => spec.afterTasks.includes(other));
+}
+
+function toFile({ path, blob, bytes }: StoredOutput): Assignment['files'][number] {
+  return { path, blob, bytes };
 }
 
 /** The farm's default image was filled in at submission, so an absent one can only mean the host executor. */

@@ -3,32 +3,21 @@ import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import { isTerminal, type JobRow, type JobSpec, type TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
-import { splitTasks } from '../../shared/tasks.ts';
+import { jobOfStage, planStages, type Submission } from '../../shared/stages.ts';
 import type { AttemptView, Explanation, JobDetail, JobView, NodeView, OutputView, TaskView, Totals, ViewEvent } from '../../shared/view.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
 import type { CoordinatorEvent } from '../core/events.ts';
 import { explainJob } from '../core/explain.ts';
 import * as queries from '../core/queries.ts';
 import { createFarm } from '../core/step.ts';
-import type {
-  Blobs,
-  Clock,
-  Dispose,
-  Identity,
-  JobQuery,
-  LinkServerHandlers,
-  ListedJob,
-  Logger,
-  LogStore,
-  Store,
-  StoredSpec,
-} from '../ports.ts';
+import type { Blobs, Clock, Dispose, Identity, JobQuery, LinkServerHandlers, ListedJob, Logger, LogStore, Store } from '../ports.ts';
+import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts';
 import type { BatchBuilder } from './batch.ts';
 import { type Catalog, type CatalogEntry, openCatalog } from './catalog.ts';
 import type { Farm, PollWorkers } from './farm.ts';
 import { mayWriteLog } from './leases.ts';
 import { createPollWorkers } from './poll.ts';
-import { awaitsInput, farmConfig, newJob, recoveredEvent, storedJob } from './recovery.ts';
+import { awaitsInput, dependenciesOf, farmConfig, recoveredEvent, storedJob } from './recovery.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { findTasks } from './task-pages.ts';
 import { startTurns, type Turns } from './turns.ts';
@@ -145,7 +134,7 @@ class Coordinator implements CoordinatorDaemon {
       onFailure: (error) => this.onFailure(error),
     });
     const loaded = store.load();
-    turns.post(recoveredEvent(loaded, (job) => store.job(job)?.row.state));
+    turns.post(recoveredEvent(loaded, store));
     for (const { row, stored } of loaded.jobs)
       if (awaitsInput(row, stored))
         turns.post({
@@ -207,23 +196,48 @@ class Coordinator implements CoordinatorDaemon {
   // ------------------------------------------------------------------------------------------------ jobs
 
   async submit(spec: JobSpec, by: Identity): Promise<JobView> {
-    let inputBytes: number | null = null;
-    if (spec.input !== undefined) {
-      inputBytes = (await this.options.blobs.size(spec.input)) ?? null;
-      if (inputBytes === null)
-        throw new LanyardError({
-          code: 'INVALID',
-          field: 'input',
-          message: `The input ${spec.input} is not here.`,
-          hint: 'Upload the blob first (PATCH /api/blobs/HASH).',
-        });
-      await this.options.checkInput(this.options.blobs.path(spec.input));
-    }
+    const inputBytes = await this.checkedInput(spec);
     return this.accept(spec, by, inputBytes, true);
   }
 
+  async submitStages(submission: Submission, by: Identity): Promise<JobView[]> {
+    const stages = planStages(submission);
+    const inputs = new Map<BlobId, number | null>();
+    for (const { spec } of stages)
+      if (spec.input !== undefined && !inputs.has(spec.input)) inputs.set(spec.input, await this.checkedInput(spec));
+    await this.allSettled();
+    const jobs = new Map<string, JobId>();
+    const accepted: Acceptable[] = [];
+    for (const stage of stages) {
+      const spec = jobOfStage(stage, jobs);
+      const id = (this.nextJob + accepted.length) as JobId;
+      const inputBytes = spec.input === undefined ? null : (inputs.get(spec.input) ?? null);
+      const earlier = new Map(accepted.map(({ job, stored }) => [job.id, stored.spec]));
+      accepted.push(acceptable(spec, { id, owner: by.subject, inputBytes, inputReady: true }, this.surroundings(earlier)));
+      jobs.set(stage.name, id);
+    }
+    // All were checked, so all are taken, in one turn: they are stored together or not at all.
+    for (const one of accepted) this.take(one);
+    await this.turns.settled();
+    return accepted.map(({ job }) => this.mustView(job.id));
+  }
+
+  private async checkedInput({ input }: JobSpec): Promise<number | null> {
+    if (input === undefined) return null;
+    const bytes = await this.options.blobs.size(input);
+    if (bytes === undefined)
+      throw new LanyardError({
+        code: 'INVALID',
+        field: 'input',
+        message: `The input ${input} is not here.`,
+        hint: 'Upload the blob first (PATCH /api/blobs/HASH).',
+      });
+    await this.options.checkInput(this.options.blobs.path(input));
+    return bytes;
+  }
+
   async submitAwaitingInput(spec: JobSpec, by: Identity): ReturnType<Farm['submitAwaitingInput']> {
-    if (spec.after.length > 0 || spec.inputsFrom.length > 0)
+    if ([spec.after, spec.afterAny, spec.afterTasks, spec.inputsFrom].some((jobs) => jobs.length > 0))
       throw new LanyardError({
         code: 'INVALID',
         field: 'after',
@@ -242,30 +256,38 @@ class Coordinator implements CoordinatorDaemon {
     };
   }
 
-  private async accept(given: JobSpec, by: Identity, inputBytes: number | null, inputReady: boolean): Promise<JobView> {
-    const split = splitTasks(given.tasks);
-    if (typeof split === 'string') throw new LanyardError({ code: 'INVALID', field: 'tasks', message: `tasks: ${split}` });
-    const after = [...new Set([...given.after, ...given.inputsFrom])];
-    const spec: JobSpec = {
-      ...given,
-      after,
-      image: given.image === undefined ? this.options.settings.defaultImage : given.image,
-    };
-    const dependencies = after.map((job) => ({ job, ended: this.dependencyState(job) }));
-    const id = this.nextJob;
-    this.nextJob = (id + 1) as JobId;
-    const stored: StoredSpec = { spec, owner: by.subject, inputBytes };
-    this.catalog.set(id, stored);
-    const event = newJob(id, spec, split.count, inputReady, dependencies);
-    await this.change({ type: 'job-submitted', job: event }, (batch) => batch.addSpec({ job: id, stored }));
-    return this.mustView(id);
+  private async accept(spec: JobSpec, by: Identity, inputBytes: number | null, inputReady: boolean): Promise<JobView> {
+    if (spec.afterTasks.length > 0) await this.allSettled();
+    const accepted = acceptable(spec, { id: this.nextJob, owner: by.subject, inputBytes, inputReady }, this.surroundings(new Map()));
+    this.take(accepted);
+    await this.turns.settled();
+    return this.mustView(accepted.job.id);
   }
 
-  private dependencyState(job: JobId): JobRow['state'] | null {
-    if (queries.jobRow(this.farm, job) !== undefined) return null;
-    const state = this.options.store.job(job)?.row.state;
-    if (state === undefined) throw new LanyardError({ code: 'INVALID', field: 'after', message: `after: there is no job ${job}.` });
-    return state;
+  private take({ job, stored }: Acceptable): void {
+    this.nextJob = (job.id + 1) as JobId;
+    this.catalog.set(job.id, stored);
+    this.turns.post({ type: 'job-submitted', job }, (batch) => batch.addSpec({ job: job.id, stored }));
+  }
+
+  /** @param earlier jobs of the same submission, which are about to be taken */
+  private surroundings(earlier: ReadonlyMap<JobId, JobSpec>): Surroundings {
+    const { store, settings } = this.options;
+    return {
+      store,
+      defaultImage: settings.defaultImage,
+      ended: (job) => {
+        if (earlier.has(job) || queries.jobRow(this.farm, job) !== undefined) return null;
+        return store.job(job)?.row.state;
+      },
+      spec: (job) => earlier.get(job) ?? this.catalog.entry(job)?.spec,
+    };
+  }
+
+  /** Waits until the store knows all that the core knows: ended tasks can only be read there. */
+  private async allSettled(): Promise<void> {
+    do await this.turns.settled();
+    while (!this.turns.isSettled);
   }
 
   listJobs(query: JobQuery): { readonly jobs: JobView[]; readonly total: number } {
@@ -352,7 +374,7 @@ class Coordinator implements CoordinatorDaemon {
 
   async retry(job: JobId, _by: Identity): Promise<JobView> {
     // What the core has done so far must be in the store, because that is where the ended tasks are read from.
-    await this.turns.settled();
+    await this.allSettled();
     const row = this.mustRow(job);
     const { FAILED, TIMED_OUT, CANCELLED } = row.counts;
     if (FAILED + TIMED_OUT + CANCELLED === 0)
@@ -362,7 +384,7 @@ class Coordinator implements CoordinatorDaemon {
       });
     const entry = this.mustEntry(job);
     const tasks = this.options.store.tasks(job, { fromIndex: 0, limit: row.taskCount });
-    const after = entry.spec.after.map((other) => ({ job: other, ended: this.stateOfOther(other) }));
+    const after = dependenciesOf(entry.spec, (other) => this.stateOfOther(other), this.options.store);
     await this.change({ type: 'retry', job: storedJob(row, entry, tasks, after) });
     return this.mustView(job);
   }

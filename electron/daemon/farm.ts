@@ -2,6 +2,7 @@ import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job.ts';
 import type { Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { AttemptEnd, LogStream } from '../../shared/protocol.ts';
+import type { Submission } from '../../shared/stages.ts';
 import type { AttemptView, Explanation, JobDetail, JobView, NodeView, OutputView, TaskView, Totals, ViewEvent } from '../../shared/view.ts';
 import type { Dispose, Identity, JobQuery } from '../ports.ts';
 
@@ -17,6 +18,8 @@ export interface Farm {
 
   /** @throws INVALID when the spec cannot be split into tasks, names an input that is not here, or an unknown dependency */
   submit(spec: JobSpec, by: Identity): Promise<JobView>;
+  /** Submits jobs that wait for each other, all or none, in the order of their ids. @throws INVALID also for a circle among them */
+  submitStages(submission: Submission, by: Identity): Promise<JobView[]>;
   /** As `submit`, for an input that has yet to arrive; the job waits in SUBMITTED until one of the two is called. */
   submitAwaitingInput(
     spec: JobSpec,

@@ -1,7 +1,8 @@
 import type { JobId } from '../../shared/ids.ts';
 import type { JobRow, JobSpec, TaskRow } from '../../shared/job.ts';
+import { LIMITS } from '../../shared/limits.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
-import type { CoordinatorEvent, Dependency, JobPolicy, NewJob, StoredJob } from '../core/events.ts';
+import type { CoordinatorEvent, Dependency, JobPolicy, NewJob, StoredJob, Until } from '../core/events.ts';
 import type { FarmConfig } from '../core/state.ts';
 import type { Store, StoredSpec } from '../ports.ts';
 import { resolvedImage } from './catalog.ts';
@@ -31,26 +32,35 @@ export function storedJob(row: JobRow, stored: StoredSpec, tasks: readonly TaskR
 
 /** A job that waits for its input has no dependencies (`submitAwaitingInput` sees to that), so nothing else can keep it SUBMITTED. */
 export function awaitsInput(row: JobRow, stored: StoredSpec): boolean {
-  return row.state === 'SUBMITTED' && stored.spec.after.length === 0;
+  return row.state === 'SUBMITTED' && stored.spec.after.length === 0 && stored.spec.afterAny.length === 0;
+}
+
+/**
+ * @param ended the state of a job that has ended; null while it lives
+ * @returns all that a job waits for. Costs a look at the tasks of each job in `afterTasks`
+ */
+export function dependenciesOf(spec: JobSpec, ended: (job: JobId) => JobRow['state'] | null, store: Store): Dependency[] {
+  const whole = (jobs: readonly JobId[], until: Until) => jobs.map((job): Dependency => ({ job, until, ended: ended(job) }));
+  const byTask = spec.afterTasks.map(
+    (job): Dependency => ({ job, until: 'tasks', ended: ended(job), completed: completedTasks(store, job) }),
+  );
+  return [...whole(spec.after, 'complete'), ...whole(spec.afterAny, 'ended'), ...byTask];
+}
+
+function completedTasks(store: Store, job: JobId): number[] {
+  return store.tasks(job, { fromIndex: 0, limit: LIMITS.gatedTasks, states: ['COMPLETED'] }).map(({ index }) => index);
 }
 
 /** The event that every start begins with. */
-export function recoveredEvent(
-  loaded: ReturnType<Store['load']>,
-  endedState: (job: JobId) => JobRow['state'] | undefined,
-): CoordinatorEvent {
+export function recoveredEvent(loaded: ReturnType<Store['load']>, store: Store): CoordinatorEvent {
   const live = new Set(loaded.jobs.map(({ row }) => row.id));
-  const jobs = loaded.jobs.map(({ row, stored, tasks }) =>
-    storedJob(
-      row,
-      stored,
-      tasks,
-      // A job that waits may wait for jobs that have ended since; one that does not wait any more does not ask.
-      row.state === 'SUBMITTED'
-        ? stored.spec.after.map((job) => ({ job, ended: live.has(job) ? null : (endedState(job) ?? 'COMPLETED') }))
-        : [],
-    ),
-  );
+  // A job that waits may wait for jobs that have ended since, or were removed.
+  const ended = (job: JobId) => (live.has(job) ? null : (store.job(job)?.row.state ?? 'COMPLETED'));
+  const jobs = loaded.jobs.map(({ row, stored, tasks }) => {
+    const after = dependenciesOf(stored.spec, ended, store);
+    // One that does not wait as a whole any more only asks for its tasks.
+    return storedJob(row, stored, tasks, row.state === 'SUBMITTED' ? after : after.filter(({ until }) => until === 'tasks'));
+  });
   return { type: 'recovered', jobs, nodes: loaded.nodes };
 }
 

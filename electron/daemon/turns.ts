@@ -18,6 +18,8 @@ export interface Turns {
   post(event: CoordinatorEvent, add?: (batch: BatchBuilder) => void): readonly CoordinatorEffect[];
   /** Writes what the core knows nothing of, with this turn. */
   add(write: (batch: BatchBuilder) => void): void;
+  /** False while something that was posted is not on disk yet. */
+  readonly isSettled: boolean;
   /** Resolves when all that was posted so far is on disk; rejects when it cannot be written. */
   settled(): Promise<void>;
   /** Commits what is pending and takes no more events. */
@@ -128,6 +130,9 @@ export function startTurns(options: TurnsOptions): Turns {
     add(write) {
       schedule();
       write(batch);
+    },
+    get isSettled() {
+      return scheduled === undefined;
     },
     settled: () =>
       new Promise<void>((resolve, rejectWaiter) => {

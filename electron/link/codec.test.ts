@@ -50,7 +50,7 @@ describe('encodeMessage', () => {
     const assign: CoordinatorMessage = {
       type: 'assign',
       work: [work(1)],
-      attempts: [{ attempt: attempt(0), parameters: { index: 0 }, gpus: [] }],
+      attempts: [{ attempt: attempt(0), parameters: { index: 0 }, gpus: [], files: [] }],
     };
     expect(through(decodeCoordinatorMessage, encodeMessage(assign).frames)).toEqual([assign]);
   });
@@ -76,7 +76,7 @@ describe('encodeMessage', () => {
     const { frames } = encodeMessage({
       type: 'assign',
       work: jobs.map((job) => work(job)),
-      attempts: jobs.map((job) => ({ attempt: attempt(0, job), parameters: {}, gpus: [] })),
+      attempts: jobs.map((job) => ({ attempt: attempt(0, job), parameters: {}, gpus: [], files: [] })),
     });
     const parts = through(decodeCoordinatorMessage, frames);
     expect(parts).toHaveLength(2);
@@ -116,12 +116,16 @@ describe('decoding', () => {
 describe('an outbox', () => {
   it('merges neighbours of one kind and keeps the order, without touching what was pushed', () => {
     const outbox = createOutbox();
-    const first: CoordinatorMessage = { type: 'assign', work: [work(1)], attempts: [{ attempt: attempt(0), parameters: {}, gpus: [] }] };
+    const first: CoordinatorMessage = {
+      type: 'assign',
+      work: [work(1)],
+      attempts: [{ attempt: attempt(0), parameters: {}, gpus: [], files: [] }],
+    };
     outbox.push(first);
-    outbox.push({ type: 'assign', work: [work(1), work(2)], attempts: [{ attempt: attempt(0, 2), parameters: {}, gpus: [] }] });
+    outbox.push({ type: 'assign', work: [work(1), work(2)], attempts: [{ attempt: attempt(0, 2), parameters: {}, gpus: [], files: [] }] });
     outbox.push({ type: 'stop', attempts: [{ attempt: attempt(0), reason: 'cancelled', graceMs: 0 }] });
     outbox.push({ type: 'stop', attempts: [{ attempt: attempt(1), reason: 'cancelled', graceMs: 0 }] });
-    outbox.push({ type: 'assign', work: [work(1)], attempts: [{ attempt: attempt(2), parameters: {}, gpus: [] }] });
+    outbox.push({ type: 'assign', work: [work(1)], attempts: [{ attempt: attempt(2), parameters: {}, gpus: [], files: [] }] });
     expect(outbox.empty).toBe(false);
     const messages = through(decodeCoordinatorMessage, outbox.take().frames);
     expect(messages.map(({ type }) => type)).toEqual(['assign', 'stop', 'assign']);

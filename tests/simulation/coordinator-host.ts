@@ -257,7 +257,7 @@ export class CoordinatorHost {
         referee.assigning(this.disk, effect, connection);
         const { node: _node, job, index, number, gpus } = effect;
         const work = [workOf(this.disk.submissions.get(job) as Submission)];
-        const attempts = [{ attempt: attemptId(job, index, number), parameters: { index }, gpus: [...gpus] }];
+        const attempts = [{ attempt: attemptId(job, index, number), parameters: { index }, gpus: [...gpus], files: [] }];
         connection?.toWorker({ type: 'assign', work, attempts });
         break;
       }

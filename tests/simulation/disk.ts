@@ -4,13 +4,16 @@ import { type AttemptId, attemptId, type BlobId, type JobId, type NodeId } from 
 import { type AttemptRow, isTerminal, type JobRow, type TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
 
+/** A job that is waited for, and what of it. */
+export type Wait = Pick<Dependency, 'job' | 'until'>;
+
 /** What a job was submitted with; stands for its specification. */
 export interface Submission {
   readonly id: JobId;
   readonly policy: JobPolicy;
   readonly input: BlobId | null;
   readonly inputReady: boolean;
-  readonly after: readonly JobId[];
+  readonly after: readonly Wait[];
 }
 
 /** One turn's rows, and the submissions that came or changed with them. */
@@ -48,17 +51,20 @@ export class Disk {
     return [...this.jobs.values()].filter((row) => !isTerminal(row.state));
   }
 
-  dependencies(jobs: readonly JobId[]): Dependency[] {
-    return jobs.map((job) => {
+  dependencies(waits: readonly Wait[]): Dependency[] {
+    return waits.map(({ job, until }) => {
       const state = this.jobs.get(job)?.state;
-      return { job, ended: state !== undefined && isTerminal(state) ? state : null };
+      const rows = until === 'tasks' ? [...this.tasksOf(job).values()] : [];
+      const completed = rows.filter((row) => row.state === 'COMPLETED').map(({ index }) => index);
+      return { job, until, ended: state !== undefined && isTerminal(state) ? state : null, completed };
     });
   }
 
   storedJob(row: JobRow): StoredJob {
     const { policy, input, inputReady, after } = this.submissions.get(row.id) as Submission;
     const tasks = [...this.tasksOf(row.id).values()].sort((left, right) => left.index - right.index);
-    return { row, policy, input, inputReady, after: this.dependencies(after), tasks };
+    const waits = after.filter(({ until }) => until === 'tasks' || row.state === 'SUBMITTED' || isTerminal(row.state));
+    return { row, policy, input, inputReady, after: this.dependencies(waits), tasks };
   }
 
   private tasksOf(job: JobId): Map<number, TaskRow> {

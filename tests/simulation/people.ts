@@ -2,6 +2,7 @@ import type { JobPolicy } from '../../electron/core/events.ts';
 import { jobIds, jobRow } from '../../electron/core/queries.ts';
 import type { JobId } from '../../shared/ids.ts';
 import type { Requirements } from '../../shared/job.ts';
+import type { Wait } from './disk.ts';
 import { SOME_BLOB } from './executor.ts';
 import type { Random } from './random.ts';
 import { LABELS, LIMIT_NAMES } from './scenario.ts';
@@ -42,11 +43,19 @@ export function letGo(farm: Farm): void {
 }
 
 function submit(farm: Farm): void {
+  const { coordinator } = farm;
+  if (coordinator.farm === undefined) return;
+  // What tasks are complete is read from the disk, so it must be all there.
+  coordinator.settled((committed) => committed && submitNow(farm));
+}
+
+function submitNow(farm: Farm): void {
   const { coordinator, world } = farm;
   const { random, referee, timeline } = world;
-  if (coordinator.farm === undefined) return;
-  const known = [...coordinator.disk.jobs.keys()];
-  const after = known.length > 0 && random.chance(0.25) ? [...new Set([random.pick(known), random.pick(known)])] : [];
+  const after = drawWaits(farm);
+  const own = random.chance(0.4) ? 1 : random.whole(2, random.pick([5, 15, 40, random.chance(0.05) ? 400 : 20]));
+  const counterpart = after.find(({ until }) => until === 'tasks');
+  const taskCount = counterpart === undefined ? own : (coordinator.disk.jobs.get(counterpart.job)?.taskCount ?? own);
   const id = coordinator.nextJobId();
   const inputReady = random.chance(0.85);
   const input = inputReady && random.chance(0.5) ? SOME_BLOB : null;
@@ -56,7 +65,7 @@ function submit(farm: Farm): void {
     job: {
       id,
       policy,
-      taskCount: random.chance(0.4) ? 1 : random.whole(2, random.pick([5, 15, 40, random.chance(0.05) ? 400 : 20])),
+      taskCount,
       priority: random.pick([10, 50, 50, 90]),
       input,
       inputReady,
@@ -66,6 +75,18 @@ function submit(farm: Farm): void {
   coordinator.addSubmission({ id, policy, input, inputReady, after });
   coordinator.settled((committed) => committed && referee.submitted(id));
   if (!inputReady) timeline.after(random.whole(10, 20_000), () => coordinator.machine.whenAwake(() => bringInput(farm, id)));
+}
+
+/** Some wait for jobs as a whole, some for the tasks of one, of which they then have as many. */
+function drawWaits({ coordinator, world }: Farm): Wait[] {
+  const { random } = world;
+  const known = [...coordinator.disk.jobs.keys()];
+  if (known.length === 0 || !random.chance(0.35)) return [];
+  const first = random.pick(known);
+  const second = random.pick(known);
+  const waits: Wait[] = [{ job: first, until: random.pick(['complete', 'complete', 'ended', 'tasks']) }];
+  if (second !== first) waits.push({ job: second, until: random.pick(['complete', 'ended']) });
+  return waits;
 }
 
 /** The upload is through, or was given up. */

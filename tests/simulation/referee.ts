@@ -201,8 +201,13 @@ export class Referee {
     this.sent.add(id);
     if (disk.jobs.get(job)?.held === true) this.fail(`${id} is sent although its job is held`);
     if (!submission.inputReady) this.fail(`${id} is sent although its input is not here`);
-    for (const dependency of submission.after)
-      if (disk.jobs.get(dependency)?.state !== 'COMPLETED') this.fail(`${id} is sent before job ${dependency} is complete`);
+    for (const { job: other, until } of submission.after) {
+      const state = disk.jobs.get(other)?.state ?? 'SUBMITTED';
+      // A job that is waited for as a whole may be retried later; one that was let go then goes on.
+      if (until === 'complete' && state !== 'COMPLETED') this.fail(`${id} is sent before job ${other} is complete`);
+      if (until === 'tasks' && state !== 'COMPLETED' && disk.task(other, index)?.state !== 'COMPLETED')
+        this.fail(`${id} is sent before task ${other}.${index} is complete`);
+    }
     if (row.adminAvailability !== 'available') this.fail(`${id} is sent to ${node}, which is ${row.adminAvailability}`);
     const unfit = whyUnfit(submission.policy.requirements, submission.policy.image, row.description);
     if (unfit !== undefined) this.fail(`${id} is sent to ${node}, which lacks ${unfit}`);

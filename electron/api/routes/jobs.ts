@@ -4,6 +4,7 @@ import type { HandlersOf } from '../route-types.ts';
 
 type Names =
   | 'submitJob'
+  | 'submitStages'
   | 'listJobs'
   | 'getJob'
   | 'updateJob'
@@ -18,6 +19,7 @@ type Names =
 export function jobHandlers({ farm }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   return {
     submitJob: ({ body, identity }) => farm.submit(body, identity),
+    submitStages: async ({ body, identity }) => ({ jobs: await farm.submitStages(body, identity) }),
     listJobs: ({ query: { state, owner, search, ...page } }) =>
       farm.listJobs({
         ...page,
