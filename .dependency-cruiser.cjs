@@ -48,6 +48,8 @@ const HOMES = {
   '@fastify/.*': '^electron/api/',
   yauzl: '^electron/files/',
   yazl: '^electron/files/',
+  'wasm-vips': '^electron/files/',
+  'parse-exr': '^electron/files/',
   commander: '^electron/cli/',
   electron: '^electron/app/',
   react: '^renderer/',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'electron-vite';
@@ -12,18 +13,35 @@ const withoutCompiledParts = {
   load: (id: string) => (id === '\0compiled-part.cjs' ? 'throw new Error("left out of this build");' : null),
 };
 
+const VIPS = at('node_modules/wasm-vips/lib');
+/** A decoder that finds its parts, and starts threads of itself, by the names of its files: they stand beside the program as they are. */
+const withDecoder = {
+  name: 'with-decoder',
+  generateBundle(this: { emitFile(file: { type: 'asset'; fileName: string; source: Uint8Array }): void }) {
+    for (const fileName of ['vips-node.mjs', 'vips.wasm'])
+      this.emitFile({ type: 'asset', fileName, source: readFileSync(resolve(VIPS, fileName)) });
+  },
+};
+
 /**
  * One build of the desktop app: `out/main`, `out/preload` and `out/renderer`. The last is also the dashboard of a headless
  * coordinator, so it must hold under `default-src 'self'`: no inline script or style, and nothing as a data: URL but pictures.
  */
 export default defineConfig({
   main: {
-    plugins: [withoutCompiledParts],
+    plugins: [withoutCompiledParts, withDecoder],
+    // Its build for Node names a variable that the build of this app names too.
+    resolve: { alias: { fflate: at('node_modules/fflate/esm/browser.js') } },
     // Libraries are bundled: the app starts from a few files instead of two thousand, and ships nothing that it does not use.
     build: {
       outDir: 'out/main',
       externalizeDeps: false,
-      rollupOptions: { input: { main: at('electron/app/main.ts') } },
+      rollupOptions: {
+        // Pictures are decoded in a thread of their own, which is started by the name of its file.
+        input: { main: at('electron/app/main.ts'), 'thumbnail-worker': at('electron/files/thumbnails/worker.ts') },
+        external: ['wasm-vips'],
+        output: { paths: { 'wasm-vips': './vips-node.mjs' } },
+      },
     },
   },
   preload: {

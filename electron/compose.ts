@@ -17,6 +17,7 @@ import { openBlobs } from './files/blobs.ts';
 import { openLogSpools } from './files/log-spool.ts';
 import { openLogStore } from './files/log-store.ts';
 import { openTemplates } from './files/templates.ts';
+import { openThumbnails } from './files/thumbnails/thumbnails.ts';
 import { checkZip } from './files/unzip.ts';
 import { openWorkspaces } from './files/workspaces.ts';
 import { createLinkClient } from './link/client.ts';
@@ -69,6 +70,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       openBlobs(join(dataFolder, 'blobs')),
       openLogStore(join(dataFolder, 'logs'), settings.logBytesPerAttempt),
     ]);
+    const thumbnails = await openThumbnails({ folder: join(dataFolder, 'thumbnails'), blobs, logger });
     const backup = async () => {
       const path = join(dataFolder, `backup-${new Date(clock.wallMs()).toISOString().replaceAll(':', '-')}.sqlite`);
       await store.backup(path);
@@ -80,6 +82,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       blobs,
       logs,
       templates: openTemplates(join(dataFolder, 'templates'), logger),
+      thumbnails,
       authenticator: tokens,
       settings,
       version: VERSION,
@@ -99,6 +102,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
         daemon.close();
         await link.close();
         await api.close();
+        await thumbnails.close();
         await logs.close();
         store.close();
       },

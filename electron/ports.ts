@@ -156,6 +156,18 @@ export interface LinkClient {
 
 // ---------------------------------------------------------------------------------------------- files
 
+export type ThumbnailSize = 'small' | 'large';
+
+/** Small copies of the pictures among the blobs. */
+export interface Thumbnails {
+  /**
+   * @returns WebP, whose longer side has 320 (small) or 1,600 (large) pixels at most
+   * @throws LanyardError INVALID for what is no picture, TOO_LARGE, TOO_MANY, GONE; the reason of `signal` when its turn has not come
+   */
+  of(blob: BlobId, size: ThumbnailSize, signal: AbortSignal): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
 export interface Blobs {
   /** @returns its size in bytes, or undefined when it is not here */
   size(blob: BlobId): Promise<number | undefined>;

@@ -220,6 +220,15 @@ export const ROUTES = {
     params: taskParams,
     bytes: { answer: 'application/octet-stream' },
   },
+  outputThumbnail: {
+    method: 'GET',
+    path: '/api/jobs/:job/tasks/:index/thumbnails/*',
+    roles: READERS,
+    summary: 'A small copy of an output that is a picture (PNG, JPEG, WebP, GIF, TIFF, EXR)',
+    params: taskParams,
+    query: z.object({ size: z.enum(['small', 'large']).default('small') }),
+    bytes: { answer: 'image/webp' },
+  },
   listNodes: { method: 'GET', path: '/api/nodes', roles: READERS, summary: 'Nodes', answer: z.object({ nodes: listOf(nodeViewSchema) }) },
   getNode: { method: 'GET', path: '/api/nodes/:node', roles: READERS, summary: 'One node', params: nodeParams, answer: nodeViewSchema },
   updateNode: {

@@ -39,6 +39,7 @@ export const ipcRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('log'), stream, attempt: z.string().max(64) }),
   z.strictObject({ kind: z.literal('stop'), stream }),
   z.strictObject({ kind: z.literal('read-output'), ...output, maxBytes: z.number().int().min(1) }),
+  z.strictObject({ kind: z.literal('read-thumbnail'), ...output, size: z.enum(['small', 'large']) }),
   z.strictObject({ kind: z.literal('save-output'), ...output }),
   z.strictObject({ kind: z.literal('save-outputs'), job: z.number().int().min(1) }),
   /** The bytes follow piece by piece, and then an end, whose answer is the blob. */

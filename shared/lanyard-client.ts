@@ -20,6 +20,8 @@ export interface LanyardClient {
   upload(source: UploadSource, progress: (progress: UploadProgress) => void): Upload;
   /** The first `maxBytes` of an output file. */
   readOutput(output: Pick<OutputView, 'task' | 'path'>, maxBytes: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** A small copy (WebP) of an output that is a picture; rejects for what is none. */
+  readThumbnail(output: Pick<OutputView, 'task' | 'path'>, size: 'small' | 'large'): Promise<Uint8Array<ArrayBuffer>>;
   /** Lets the person keep one output file; settles when it is on its way. */
   saveOutput(output: Pick<OutputView, 'task' | 'path'>): Promise<void>;
   /** Lets the person keep all outputs of a job, as one zip. */

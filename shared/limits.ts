@@ -76,6 +76,20 @@ export const LIMITS = {
   /** Output files of one attempt; more fail the attempt. */
   outputFiles: 10_000,
 
+  /** A file of which a thumbnail is made, in bytes; no picture of a larger one is shown. */
+  thumbnailSourceBytes: 256 * MIB,
+  /** Pixels of such a picture; EXR is decoded whole, at eight bytes a pixel. */
+  thumbnailPixels: 100_000_000,
+  thumbnailExrPixels: 36_000_000,
+  /** Longest time for one thumbnail, ms; then its file counts as no picture. */
+  thumbnailMs: 20_000,
+  /** Thumbnails asked for and not made yet; more are refused. */
+  thumbnailsWaiting: 500,
+  /** Files remembered to be no pictures. */
+  thumbnailsRefused: 10_000,
+  /** Thumbnails kept on the coordinator's disk, in bytes; what was not used for longest goes. */
+  thumbnailCacheBytes: 512 * MIB,
+
   /** Requeues of one task that cost no retry (nodes lost, owners interrupting); then it fails with the last reason. */
   freeRequeues: 100,
   /** Nodes that a task remembers to avoid. */

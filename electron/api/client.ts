@@ -31,6 +31,8 @@ export interface Client {
   ): Promise<{ readonly blob: BlobId; readonly bytes: number }>;
   /** The bytes of one output file; the stream fails with a LanyardError when the connection breaks. */
   download(output: Pick<OutputView, 'task' | 'path'>, signal?: AbortSignal): Promise<Readable>;
+  /** A small copy (WebP) of an output that is a picture. */
+  thumbnail(output: Pick<OutputView, 'task' | 'path'>, size: 'small' | 'large', signal?: AbortSignal): Promise<Readable>;
   /** All outputs of a job as one zip. */
   downloadOutputs(job: number, signal?: AbortSignal): Promise<Readable>;
   /**
@@ -76,13 +78,15 @@ export function createClient(options: ClientOptions): Client {
       return http.parse(route.answer as z.ZodType, answer, `${route.method} ${route.path}`) as AnswerOfCall<typeof name>;
     },
     uploadBlob: (path, progress, signal) => uploadBlob(http, path, progress, signal),
-    download(output, signal) {
-      const [job, index] = output.task.split('.');
-      const path = output.path.split('/').map(encodeURIComponent).join('/');
-      return downloadBytes(http, `/api/jobs/${job}/tasks/${index}/outputs/${path}`, signal);
-    },
+    download: (output, signal) => downloadBytes(http, fileAddress('outputs', output), signal),
+    thumbnail: (output, size, signal) => downloadBytes(http, `${fileAddress('thumbnails', output)}?size=${size}`, signal),
     downloadOutputs: (job, signal) => downloadBytes(http, fillPath(ROUTES.outputsZip.path, { job }), signal),
     followLog: (attempt, follow = {}) => followLog(http, attempt, follow),
     watch: (signal) => watchFarm(http, signal),
   };
+}
+
+function fileAddress(what: 'outputs' | 'thumbnails', { task, path }: Pick<OutputView, 'task' | 'path'>): string {
+  const [job, index] = task.split('.');
+  return `/api/jobs/${job}/tasks/${index}/${what}/${path.split('/').map(encodeURIComponent).join('/')}`;
 }

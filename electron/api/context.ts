@@ -1,6 +1,6 @@
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { Farm } from '../daemon/farm.ts';
-import type { Authenticator, Blobs, Logger, LogStore, Templates } from '../ports.ts';
+import type { Authenticator, Blobs, Logger, LogStore, Templates, Thumbnails } from '../ports.ts';
 import type { HostGuard } from './guard.ts';
 
 export interface ApiOptions {
@@ -8,6 +8,7 @@ export interface ApiOptions {
   readonly blobs: Blobs;
   readonly logs: LogStore;
   readonly templates: Templates;
+  readonly thumbnails: Thumbnails;
   readonly authenticator: Authenticator;
   readonly settings: CoordinatorSettings;
   readonly version: string;

@@ -73,7 +73,9 @@ class WindowRequests {
       case 'stop':
         return this.stop(request.stream);
       case 'read-output':
-        return await this.read(request);
+        return await readAll(await this.client.download(request), Math.min(request.maxBytes, READ_BYTES));
+      case 'read-thumbnail':
+        return await readAll(await this.client.thumbnail(request, request.size), READ_BYTES);
       case 'save-output':
         return await this.save(basename(request.path), () => this.client.download(request));
       case 'save-outputs':
@@ -143,18 +145,6 @@ class WindowRequests {
     }
   }
 
-  private async read(request: Of<'read-output'>): Promise<Uint8Array> {
-    const most = Math.min(request.maxBytes, READ_BYTES);
-    const parts: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const part of (await this.client.download(request)) as AsyncIterable<Uint8Array>) {
-      parts.push(part);
-      bytes += part.byteLength;
-      if (bytes >= most) break;
-    }
-    return new Uint8Array(Buffer.concat(parts).subarray(0, most));
-  }
-
   private async save(name: string, download: () => Promise<Readable>): Promise<void> {
     const { filePath, canceled } = await dialog.showSaveDialog({ defaultPath: join(app.getPath('downloads'), name) });
     if (canceled) throw new LanyardError({ code: 'CONFLICT', message: 'No place was chosen for it.' });
@@ -173,6 +163,18 @@ class WindowRequests {
     const { blob } = await this.client.uploadBlob(path, (done, total) => this.send(stream, { kind: 'progress', done, total }), signal);
     return blob;
   }
+}
+
+/** @returns the first `most` bytes */
+async function readAll(source: Readable, most: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of source as AsyncIterable<Uint8Array>) {
+    parts.push(part);
+    bytes += part.byteLength;
+    if (bytes >= most) break;
+  }
+  return new Uint8Array(Buffer.concat(parts).subarray(0, most));
 }
 
 function errorValueOf(error: unknown): ErrorValue {

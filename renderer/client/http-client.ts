@@ -42,20 +42,24 @@ export function createHttpClient(origin: string, token: string): LanyardClient {
     upload: (source, progress) => startUpload(http, source, progress),
     async readOutput(output, maxBytes) {
       const headers = { range: `bytes=0-${maxBytes - 1}` };
-      const response = await http.send({ method: 'GET', path: outputPath(output), headers });
+      const response = await http.send({ method: 'GET', path: fileAddress('outputs', output), headers });
       // A range of an empty file cannot be given.
       if (response.status === 416) return new Uint8Array(0);
       if (!response.ok) throw new LanyardError({ code: 'UNAVAILABLE', message: `${output.path} cannot be read.` });
       return new Uint8Array(await response.arrayBuffer());
     },
-    saveOutput: (output) => save(outputPath(output), output.path.split('/').at(-1) ?? 'output'),
+    async readThumbnail(output, size) {
+      const response = await http.expectOk({ method: 'GET', path: fileAddress('thumbnails', output), query: { size } });
+      return new Uint8Array(await response.arrayBuffer());
+    },
+    saveOutput: (output) => save(fileAddress('outputs', output), output.path.split('/').at(-1) ?? 'output'),
     saveOutputs: (job) => save(fillPath(ROUTES.outputsZip.path, { job }), `job-${job}.zip`),
   };
 }
 
-function outputPath({ task, path }: Pick<OutputView, 'task' | 'path'>): string {
+function fileAddress(what: 'outputs' | 'thumbnails', { task, path }: Pick<OutputView, 'task' | 'path'>): string {
   const [job, index] = task.split('.');
-  return `/api/jobs/${job}/tasks/${index}/outputs/${path.split('/').map(encodeURIComponent).join('/')}`;
+  return `/api/jobs/${job}/tasks/${index}/${what}/${path.split('/').map(encodeURIComponent).join('/')}`;
 }
 
 /** Hands bytes to the browser as a file to keep. */

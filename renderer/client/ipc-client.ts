@@ -52,6 +52,7 @@ export function createIpcClient(bridge: IpcBridge): LanyardClient {
     },
     upload: (source, progress) => upload(source, progress, ask, open),
     readOutput: async ({ task, path }, maxBytes) => (await ask({ kind: 'read-output', task, path, maxBytes })) as Uint8Array<ArrayBuffer>,
+    readThumbnail: async ({ task, path }, size) => (await ask({ kind: 'read-thumbnail', task, path, size })) as Uint8Array<ArrayBuffer>,
     saveOutput: async ({ task, path }) => void (await ask({ kind: 'save-output', task, path })),
     saveOutputs: async (job) => void (await ask({ kind: 'save-outputs', job })),
   };

@@ -1,4 +1,8 @@
+import { exrFile } from '../../electron/files/testing/exr-file.ts';
 import { expect, SMALL, test, watchConsole } from './support/test.ts';
+
+/** One red pixel. */
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==';
 
 test('a link with a token opens the farm, and the token leaves the address', async ({ page, farm }) => {
   await page.goto(farm.link);
@@ -50,6 +54,29 @@ test('a job is watched as it runs: row, heat map, log, outputs', async ({ page, 
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Save all: outputs.zip' }).click();
   expect((await download).suggestedFilename()).toBe(`job-${job}.zip`);
+});
+
+test('pictures stand on a strip, made small by the coordinator; EXR is shown, and what is no picture says so', async ({ page, farm }) => {
+  const exr = exrFile(64, 48, () => 0x3c00).toString('base64');
+  const job = await farm.submit({
+    name: 'pictures',
+    command: `echo ${PNG} | base64 -d > shot-{index}.png; echo ${exr} | base64 -d > beauty.exr; echo nonsense > broken.png`,
+    tasks: { kind: 'count', count: 2 },
+    outputs: ['*.png', '*.exr'],
+    ...SMALL,
+  });
+  await page.goto(farm.link);
+  await page.goto(`${farm.url}/#/jobs/${job}`);
+  const outputs = page.getByRole('region', { name: 'Outputs' });
+  const strip = outputs.getByRole('list', { name: 'Pictures' });
+  await expect(strip.getByRole('listitem')).toHaveCount(6);
+  await expect(strip.locator('img')).toHaveCount(4);
+  await strip.getByRole('button', { name: 'Show beauty.exr' }).first().click();
+  const shown = outputs.getByRole('img', { name: 'beauty.exr' });
+  await expect(shown).toBeVisible();
+  expect(await shown.evaluate((image: HTMLImageElement) => [image.naturalWidth, image.naturalHeight])).toEqual([64, 48]);
+  await strip.getByRole('button', { name: 'Show broken.png' }).first().click();
+  await expect(outputs.getByText('does not hold a picture')).toBeVisible();
 });
 
 test('a log is followed as it grows; scrolling up pauses, End goes on', async ({ page, farm }) => {

@@ -8,7 +8,7 @@ import type { Farm } from '../../daemon/farm.ts';
 import { openBlobs } from '../../files/blobs.ts';
 import { openLogStore } from '../../files/log-store.ts';
 import { openTemplates } from '../../files/templates.ts';
-import type { Authenticator, Blobs, Logger, LogStore } from '../../ports.ts';
+import type { Authenticator, Blobs, Logger, LogStore, Thumbnails } from '../../ports.ts';
 import { createApi } from '../server.ts';
 
 /** An API on a real port with real blobs and logs, in front of a farm made by hand. */
@@ -59,10 +59,18 @@ export function farmOf(parts: Partial<Farm>): Farm {
   });
 }
 
+const NO_THUMBNAILS: Thumbnails = {
+  of: async () => {
+    throw new Error('this test gave no thumbnails');
+  },
+  async close() {},
+};
+
 export async function startApi(
   options: {
     readonly farm?: Partial<Farm>;
     readonly logs?: Partial<LogStore>;
+    readonly thumbnails?: (blobs: Blobs, folder: string) => Promise<Thumbnails>;
     readonly settings?: Record<string, unknown>;
     readonly dashboardFolder?: string;
     readonly port?: number;
@@ -71,6 +79,7 @@ export async function startApi(
   const folder = await mkdtemp(join(tmpdir(), 'lanyard-api-'));
   const blobs = await openBlobs(join(folder, 'blobs'));
   const logs = (options.logs as LogStore | undefined) ?? (await openLogStore(join(folder, 'logs'), 1024 * 1024));
+  const thumbnails = await options.thumbnails?.(blobs, join(folder, 'thumbnails'));
   const errors: string[] = [];
   const logger: Logger = { debug() {}, info() {}, warn() {}, error: (_, fields) => errors.push(JSON.stringify(fields)) };
   const api = await createApi({
@@ -78,6 +87,7 @@ export async function startApi(
     blobs,
     logs,
     templates: openTemplates(join(folder, 'templates'), logger),
+    thumbnails: thumbnails ?? NO_THUMBNAILS,
     authenticator,
     settings: coordinatorSettingsSchema.parse(options.settings ?? {}),
     version: '9.9.9',
@@ -94,6 +104,7 @@ export async function startApi(
     send: (sent) => send(port, sent),
     async close() {
       await api.close();
+      await thumbnails?.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

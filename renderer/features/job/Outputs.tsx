@@ -1,12 +1,13 @@
 import { ChevronLeft, ChevronRight, Download, File, FileText, Film, Images } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useState } from 'react';
 import type { OutputView } from '../../../shared/view.ts';
 import { useClient } from '../../client/client.ts';
 import { toastDone, toastError } from '../../store/toasts.ts';
 import { controls, Empty, ErrorNote } from '../../ui/controls.tsx';
 import { formatBytes, plural } from '../../ui/format.ts';
+import { Filmstrip } from './Filmstrip.tsx';
 import css from './Outputs.module.css';
-import { outputKind, readMedia, TEXT_BYTES, thumbnail } from './output-files.ts';
+import { outputKind, readMedia, TEXT_BYTES } from './output-files.ts';
 
 /** Files listed at first; the rest on demand. */
 const LISTED = 200;
@@ -38,7 +39,7 @@ export function Outputs({ job, completed, isLive, expected }: OutputsProps) {
   }, [client, job, completed]);
 
   const shown = outputs?.filter((output) => outputKind(output) !== 'other') ?? [];
-  const pictures = shown.filter((output) => outputKind(output) === 'picture');
+  const pictures = shown.filter((output) => ['picture', 'still'].includes(outputKind(output)));
   const current = shown.find((output) => keyOf(output) === chosen) ?? pictures.at(-1) ?? null;
   if (!expected && outputs?.length === 0) return null;
   return (
@@ -111,7 +112,11 @@ function Viewer({ output, shown, onChoose }: ViewerProps) {
         <ChevronRight aria-hidden />
       </button>
       <figcaption>
-        {output.path} <span className={css.soft}>· task {output.task.split('.')[1]}</span>
+        {output.path}{' '}
+        <span className={css.soft}>
+          · task {output.task.split('.')[1]}
+          {outputKind(output) === 'still' && ' · shown as a smaller copy'}
+        </span>
       </figcaption>
     </figure>
   );
@@ -153,8 +158,16 @@ function Media({ output }: { readonly output: OutputView }) {
       </section>
     );
   if (address === null) return <span className={css.loading} />;
-  // biome-ignore lint/a11y/useMediaCaption: what a farm renders has no captions
-  if (kind === 'video') return <video className={css.media} src={address} controls />;
+  if (kind === 'video')
+    return (
+      // biome-ignore lint/a11y/useMediaCaption: what a farm renders has no captions
+      <video
+        className={css.media}
+        src={address}
+        controls
+        onError={() => setError(new Error('This browser cannot play this file. Save it and open it with a player.'))}
+      />
+    );
   return (
     <img
       className={css.media}
@@ -165,65 +178,7 @@ function Media({ output }: { readonly output: OutputView }) {
   );
 }
 
-interface FilmstripProps {
-  readonly pictures: readonly OutputView[];
-  readonly current: OutputView | null;
-  readonly onChoose: (output: OutputView) => void;
-}
-
-function Filmstrip({ pictures, current, onChoose }: FilmstripProps) {
-  return (
-    <ul className={css.strip} aria-label="Pictures">
-      {pictures.map((picture) => (
-        <li key={keyOf(picture)}>
-          <button
-            type="button"
-            className={css.frame}
-            aria-label={`Show ${picture.path}`}
-            aria-pressed={picture === current}
-            onClick={() => onChoose(picture)}
-          >
-            <Thumbnail output={picture} />
-          </button>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-/** Read only when it comes near the eye. */
-function Thumbnail({ output }: { readonly output: OutputView }) {
-  const client = useClient();
-  const place = useRef<HTMLSpanElement>(null);
-  const [address, setAddress] = useState<string | null>(null);
-  useEffect(() => {
-    let isGone = false;
-    const observer = new IntersectionObserver(
-      ([entry]) => {
-        if (entry?.isIntersecting !== true) return;
-        observer.disconnect();
-        // What is no picture keeps its empty frame; the viewer says why.
-        thumbnail(client, output).then(
-          (made) => isGone || setAddress(made),
-          () => {},
-        );
-      },
-      { rootMargin: '300px' },
-    );
-    if (place.current !== null) observer.observe(place.current);
-    return () => {
-      isGone = true;
-      observer.disconnect();
-    };
-  }, [client, output]);
-  return (
-    <span ref={place} className={css.thumbnail}>
-      {address !== null && <img src={address} alt="" />}
-    </span>
-  );
-}
-
-const ICONS = { picture: Images, video: Film, text: FileText, other: File };
+const ICONS = { picture: Images, still: Images, video: Film, text: FileText, other: File };
 
 function FileList({ outputs, onShow }: { readonly outputs: readonly OutputView[]; readonly onShow: (output: OutputView) => void }) {
   const client = useClient();

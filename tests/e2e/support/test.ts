@@ -27,8 +27,9 @@ const AWAY = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET
 export function watchConsole(page: Page): readonly string[] {
   const problems: string[] = [];
   page.on('console', (message) => {
-    // That a blob is not there yet, or a token not known, are answers like any other; the browser writes them down all the same.
-    const isExpected = AWAY.test(message.text()) || message.location().url.includes('/api/blobs/') || /status of 401/.test(message.text());
+    // That a blob is not there yet, a file no picture, or a token not known, are answers like any other; the browser writes them down all the same.
+    const isAnswer = /\/api\/blobs\/|\/thumbnails\//.test(message.location().url) || /status of 401/.test(message.text());
+    const isExpected = AWAY.test(message.text()) || isAnswer;
     if (message.type() === 'error' && !isExpected) problems.push(message.text());
   });
   page.on('pageerror', (error) => problems.push(String(error)));
