@@ -192,6 +192,8 @@ export interface Blobs {
 
 /** Gets and puts blobs at the coordinator, resuming and verifying. */
 export interface BlobTransfer {
+  /** Bytes of blobs that went over the line so far, in both directions. */
+  readonly movedBytes: number;
   fetch(blob: BlobId, bytes: number, into: Blobs, progress: (done: number) => void, signal: AbortSignal): Promise<void>;
   /** @returns the blob's id; skips the transfer when the coordinator has it */
   upload(path: string, progress: (done: number) => void, signal: AbortSignal): Promise<{ blob: BlobId; bytes: number }>;

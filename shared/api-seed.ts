@@ -107,6 +107,16 @@ const MEASURES: Aliases = {
   running: ['runningJobs', 'jobIds', 'jobs', 'currentJobId', 'currentJob'],
 };
 
+/** A list, or text with commas; a lone value is a list of one. */
+const listOf = <T extends z.ZodType>(item: T, most: number) =>
+  z.preprocess(
+    (given) => (Array.isArray(given) ? given : typeof given === 'string' ? given.split(/[\s,]+/).filter((part) => part !== '') : [given]),
+    z.array(item).max(most),
+  );
+
+/** What a worker has in hand. Left out it says nothing; empty it says "nothing". */
+const runningSchema = listOf(z.string().max(64), 4096).optional();
+
 const measures = {
   cpuUsage: number
     .min(0)
@@ -116,13 +126,6 @@ const measures = {
   totalRamMb: number.min(0).optional(),
   freeDiskMb: number.min(0).optional(),
 };
-
-/** A list, or text with commas; a lone value is a list of one. */
-const listOf = <T extends z.ZodType>(item: T, most: number) =>
-  z.preprocess(
-    (given) => (Array.isArray(given) ? given : typeof given === 'string' ? given.split(/[\s,]+/).filter((part) => part !== '') : [given]),
-    z.array(item).max(most),
-  );
 
 const jobAnswer = z.object({
   id: z.string(),
@@ -265,7 +268,10 @@ export const SEED_ROUTES = {
         zone: text(LIMITS.labelLength).default(''),
         /** `docker`: it runs images; `host`: it runs commands as they are. */
         executors: listOf(z.enum(['docker', 'host']), 2).default(['docker', 'host']),
+        /** Of what it had before, what it goes on with; the rest is queued again. */
+        running: runningSchema,
       }),
+      ['running'],
     ),
     answer: z.object({ success: z.literal(true), heartbeatMs: z.number(), worker: workerAnswer }),
   },
@@ -274,7 +280,7 @@ export const SEED_ROUTES = {
     path: '/api/workers/heartbeat',
     roles: WORKERS,
     summary: 'Says that a worker lives; the answer names what it should stop',
-    body: tolerant(MEASURES, z.object({ ...measures, workerId: workerIdSchema, running: listOf(z.string().max(64), 4096).optional() })),
+    body: tolerant(MEASURES, z.object({ ...measures, workerId: workerIdSchema, running: runningSchema })),
     answer: z.object({ success: z.literal(true), workerId: z.string(), status: z.string(), stop: z.array(z.string()) }),
   },
   seedWorkers: {
@@ -301,7 +307,15 @@ export const SEED_ROUTES = {
     path: '/api/jobs/get-job',
     roles: WORKERS,
     summary: 'The next task that is assigned to this worker, which begins to run; null when there is none',
-    body: tolerant({ workerId: ['id', ...WORKER_NAMES] }, z.object({ workerId: workerIdSchema })),
+    body: tolerant(
+      { workerId: ['id', ...WORKER_NAMES], running: MEASURES.running ?? [] },
+      z.object({
+        workerId: workerIdSchema,
+        /** What it has in hand: a task that it was given and does not name here is given again, because the answer was lost. */
+        running: runningSchema,
+      }),
+      ['running'],
+    ),
     answer: z.object({ job: workAnswer.nullable() }),
   },
   seedStatus: {

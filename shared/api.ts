@@ -71,6 +71,7 @@ export const ROUTES = {
     answer: z.object({ status: z.literal('ok'), version: z.string() }),
   },
   openapi: { method: 'GET', path: '/api/openapi.json', roles: ['anonymous'], summary: 'This document' },
+  jobSchema: { method: 'GET', path: '/api/lanyard.schema.json', roles: ['anonymous'], summary: 'The JSON schema of lanyard.json' },
   farm: {
     method: 'GET',
     path: '/api/farm',

@@ -113,6 +113,13 @@ export type TaskPlan = Readonly<z.infer<typeof tasksSchema>>;
  * Everything but the command has a default.
  */
 export const jobSpecSchema = z.strictObject({
+  $schema: z
+    .string()
+    .max(1_024)
+    .optional()
+    .describe(
+      'where an editor finds the schema of this file, for example `/api/lanyard.schema.json` of a coordinator; nothing else reads it',
+    ),
   name: z.string().min(1).max(LIMITS.nameLength).default('untitled'),
   command: z
     .union([z.string().min(1).max(LIMITS.commandLength), z.array(z.string().max(LIMITS.commandLength)).min(1).max(LIMITS.commandArguments)])

@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ROUTES, type Route } from '../../shared/api.ts';
 import { SEED_ROUTES } from '../../shared/api-seed.ts';
-import { openApiDocument, openApiPath } from './openapi.ts';
+import { jobSpecSchema } from '../../shared/job.ts';
+import { jobSchemaDocument, openApiDocument, openApiPath } from './openapi.ts';
 
 const table: Readonly<Record<string, Route>> = { ...ROUTES, ...SEED_ROUTES };
 
@@ -27,6 +30,25 @@ const documentSchema = z.strictObject({
   info: z.strictObject({ title: z.string(), version: z.literal('1.2.3'), description: z.string() }),
   paths: z.record(z.string().startsWith('/'), methods),
   components: z.looseObject({ securitySchemes: z.object({ token: z.object({ type: z.literal('http'), scheme: z.literal('bearer') }) }) }),
+});
+
+describe('the schema of lanyard.json', () => {
+  const resources = join(import.meta.dirname, '../../resources');
+
+  it('is in resources/ as the API gives it', async () => {
+    await expect(`${JSON.stringify(jobSchemaDocument(), null, 2)}\n`).toMatchFileSnapshot(join(resources, 'lanyard.schema.json'));
+  });
+
+  it('takes the example, which names it, and nothing that the API would not', async () => {
+    const schema = z.fromJSONSchema(jobSchemaDocument() as Parameters<typeof z.fromJSONSchema>[0]);
+    const example = JSON.parse(await readFile(join(resources, 'examples/path-tracer/lanyard.json'), 'utf8'));
+    expect(schema.safeParse(example)).toMatchObject({ success: true });
+    expect(jobSpecSchema.parse(example).$schema).toBe('../../lanyard.schema.json');
+    for (const wrong of [{}, { ...example, command: 7 }, { ...example, frames: '1-10' }, { ...example, tasks: { kind: 'all' } }]) {
+      expect(schema.safeParse(wrong).success, JSON.stringify(wrong)).toBe(false);
+      expect(jobSpecSchema.safeParse(wrong).success).toBe(false);
+    }
+  });
 });
 
 describe('the OpenAPI document', () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Route } from '../../shared/api.ts';
 import { errorSchema } from '../../shared/errors.ts';
+import { jobSpecSchema } from '../../shared/job.ts';
 
 type Json = { [key: string]: unknown };
 
@@ -26,6 +27,16 @@ export function openApiDocument(table: Readonly<Record<string, Route>>, version:
         },
       },
     },
+  };
+}
+
+/** The JSON schema of `lanyard.json` and of the body of `POST /api/jobs`, for editors and scripts; `resources/lanyard.schema.json` is a copy. */
+export function jobSchemaDocument(): Json {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'A job of Lanyard',
+    description: 'What lanyard.json at the top of a zip says, and POST /api/jobs takes. Only the command must be there.',
+    ...schemaOf(jobSpecSchema, 'input'),
   };
 }
 

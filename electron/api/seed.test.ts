@@ -146,6 +146,36 @@ describe('a worker that polls', () => {
     expect(events.body).toMatch(/^data: \{"stream":"stderr","time":\d+,"text":"careful\\n"\}\n\n/);
   });
 
+  it('is given again what it was given and does not have, because the answer was lost', async () => {
+    await registered('w1');
+    const job = await create({ command: 'echo once' });
+    const first = await taken('w1');
+    const poll = async (fields: object) => (await ask('POST', '/api/jobs/get-job', { workerId: 'w1', ...fields })).body.job;
+    // It says nothing of what it has, or names it in one way or another.
+    for (const fields of [{}, { running: [first.id] }, { running: `${job.jobId}.0` }, { currentJobId: job.jobId }])
+      expect(await poll(fields)).toBeNull();
+    expect(await poll({ running: '' })).toMatchObject({ id: first.id, command: 'echo once', status: 'RUNNING' });
+    expect(await poll({ running: [] })).toMatchObject({ id: first.id });
+    expect((await ask('POST', '/api/jobs/submit-result', { id: first.id, workerId: 'w1' })).body).toMatchObject({
+      status: 'COMPLETED',
+    });
+    expect(await poll({ running: [] })).toBeNull();
+  });
+
+  it('loses what it had when it registers anew without it, at no cost', async () => {
+    await registered('w1');
+    const job = await create({ command: 'echo twice', maxRetries: 0 });
+    expect(await taken('w1')).toMatchObject({ id: `${job.jobId}.0.1` });
+    await registered('w1');
+    expect((await status(job.id)).status).toBe('RUNNING');
+    await ask('POST', '/api/workers/register', { id: 'w1', cpu: 4, totalRam: 4096, running: '' });
+    const second = await taken('w1');
+    expect(second).toMatchObject({ id: `${job.jobId}.0.2`, retries: 0 });
+    expect((await ask('POST', '/api/jobs/submit-result', { id: second.id, workerId: 'w1' })).body).toMatchObject({
+      status: 'COMPLETED',
+    });
+  });
+
   it('fails a task, which is tried again and then is FAILED', async () => {
     const job = await create({ command: 'false', maxRetries: 1 });
     const first = await taken('w1');

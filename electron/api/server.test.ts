@@ -226,6 +226,9 @@ describe('open routes', () => {
     const document = await api.send({ path: '/api/openapi.json' });
     expect(document.headers['content-type']).toContain('application/json');
     expect(JSON.parse(document.text).info.version).toBe('9.9.9');
+    const schema = await api.send({ path: '/api/lanyard.schema.json' });
+    expect(schema.headers['content-type']).toContain('application/schema+json');
+    expect(JSON.parse(schema.text).required).toEqual(['command']);
   });
 
   it('point to the API where there is no dashboard', async () => {

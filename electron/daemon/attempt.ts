@@ -11,6 +11,8 @@ export interface AttemptTools {
   readonly transfer: BlobTransfer;
   /** @returns the executor that serves this job here, or undefined when it is switched off or absent */
   executorFor(work: Work): Executor | undefined;
+  /** Counts task output, in bytes. */
+  printed(bytes: number): void;
 }
 
 export interface AttemptListener {
@@ -175,6 +177,7 @@ class AttemptLife {
 
   /** The spool is made with the first byte: most short tasks print nothing. */
   private readonly sink: LogSink = (stream, bytes) => {
+    this.tools.printed(bytes.byteLength);
     if (this.spool !== undefined) return this.spool.write(stream, bytes);
     return this.openSpool().then((spool) => spool.write(stream, bytes));
   };

@@ -67,11 +67,15 @@ export interface PolledTask {
 }
 
 export interface PollWorkers {
-  register(node: NodeDescription): Promise<NodeView>;
+  /** @param keeps what of its attempts it goes on with; the others are queued again. Absent: all of them. */
+  register(node: NodeDescription, keeps?: (attempt: AttemptId) => boolean): Promise<NodeView>;
   /** @throws NOT_FOUND for a node that never registered */
   heartbeat(node: NodeId, metrics: Metrics): Promise<NodeView>;
-  /** The oldest task that is ASSIGNED to this worker, which becomes RUNNING; undefined when there is none. */
-  take(node: NodeId): Promise<PolledTask | undefined>;
+  /**
+   * The oldest task that is ASSIGNED to this worker, which becomes RUNNING; undefined when there is none.
+   * @param has what it was given and has in hand; what it was given and has not is given again: the answer was lost. Absent: all of it.
+   */
+  take(node: NodeId, has?: (attempt: AttemptId) => boolean): Promise<PolledTask | undefined>;
   /** @throws CONFLICT when the attempt is no longer its task's current one, or is another worker's */
   end(node: NodeId, attempt: AttemptId, end: AttemptEnd): Promise<TaskView>;
   appendLog(node: NodeId, attempt: AttemptId, stream: LogStream, text: Uint8Array): Promise<void>;

@@ -42,11 +42,11 @@ export function createPollWorkers(options: PollOptions): PollWorkers {
   };
 
   return {
-    async register(node) {
-      const held = assignedTo(farm(), node.id).map(({ attempt, state }) => ({
-        attempt,
-        state: state === 'RUNNING' ? ('running' as const) : ('preparing' as const),
-      }));
+    async register(node, keeps = () => true) {
+      // What it has not taken yet it cannot have lost.
+      const held = assignedTo(farm(), node.id)
+        .filter(({ attempt, state }) => state === 'ASSIGNED' || keeps(attempt))
+        .map(({ attempt, state }) => ({ attempt, state: state === 'RUNNING' ? ('running' as const) : ('preparing' as const) }));
       post({ type: 'node-registered', node, carrier: 'poll', attempts: held, cached: [] });
       await settled();
       return options.node(node.id);
@@ -57,9 +57,9 @@ export function createPollWorkers(options: PollOptions): PollWorkers {
       await settled();
       return options.node(node);
     },
-    async take(node) {
+    async take(node, has = () => true) {
       options.node(node);
-      const next = assignedTo(farm(), node).find(({ state }) => state === 'ASSIGNED');
+      const next = assignedTo(farm(), node).find(({ attempt, state }) => state === 'ASSIGNED' || !has(attempt));
       const key = next === undefined ? undefined : parseAttemptId(next.attempt);
       if (next === undefined || key === undefined) return undefined;
       const { job, index } = key;

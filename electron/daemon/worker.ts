@@ -7,6 +7,7 @@ import { createWorkerState, heldAttempts, workerDeadline, workerStep } from '../
 import type { Clock, Dispose, Executor, LinkClient, LinkClientHandlers, Logger, LogSpool } from '../ports.ts';
 import { type AttemptTools, type RunningAttempt, runAttempt } from './attempt.ts';
 import { createLogPump, type LogPump } from './log-pump.ts';
+import { createRates } from './rates.ts';
 
 export interface WorkerOptions extends Pick<AttemptTools, 'workspaces' | 'spools' | 'transfer'> {
   readonly clock: Clock;
@@ -70,6 +71,8 @@ class Worker implements WorkerDaemon {
   private executorCheck: Dispose = () => undefined;
   private executorChecking: Promise<void> | undefined;
   private announcedCache = '';
+  private printedBytes = 0;
+  private readonly rates: () => { readonly log: number; readonly transfer: number };
 
   constructor(options: WorkerOptions) {
     this.options = options;
@@ -77,7 +80,14 @@ class Worker implements WorkerDaemon {
     this.refused = new Promise((resolve) => {
       this.refuse = resolve;
     });
-    this.tools = { ...options, executorFor: (work) => this.executorFor(work) };
+    this.rates = createRates(options.clock, () => ({ log: this.printedBytes, transfer: options.transfer.movedBytes }));
+    this.tools = {
+      ...options,
+      executorFor: (work) => this.executorFor(work),
+      printed: (bytes) => {
+        this.printedBytes += bytes;
+      },
+    };
   }
 
   get connected(): boolean {
@@ -291,13 +301,14 @@ class Worker implements WorkerDaemon {
     const send = async () => {
       const metrics = await this.options.metrics();
       if (!this.link.connected) return;
+      const rates = this.rates();
       const cached = this.options.workspaces.cached();
       const list = cached.join();
       const changed = list !== this.announcedCache;
       this.announcedCache = list;
       this.link.send({
         type: 'heartbeat',
-        metrics,
+        metrics: { ...metrics, logBytesPerSecond: rates.log, transferBytesPerSecond: rates.transfer },
         availability: this.options.description.availability,
         running: this.held.size,
         ...(changed ? { cached: [...cached] } : {}),

@@ -21,6 +21,7 @@ const attempt = (number: number) => attemptId(1 as JobId, 0, number);
 /** A coordinator's blobs on this disk; a test can hold transfers back. */
 class LocalTransfer implements BlobTransfer {
   readonly source: Blobs;
+  readonly movedBytes = 0;
   fetches = 0;
   stopped = 0;
   gate: Promise<unknown> = Promise.resolve();

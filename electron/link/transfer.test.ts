@@ -63,6 +63,7 @@ describe('fetching', () => {
     expect(steps).toEqual([...steps].sort((a, b) => a - b));
     await transfer.fetch(BLOB, CONTENT.length, local, () => undefined, never);
     expect(server.requests).toEqual(['GET']);
+    expect(transfer.movedBytes).toBe(CONTENT.length);
   });
 
   it('goes on where it was cut, as often as it is cut', async () => {

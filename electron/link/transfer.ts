@@ -45,13 +45,22 @@ export interface BlobTransferOptions {
  */
 export function createBlobTransfer(options: BlobTransferOptions): BlobTransfer {
   const http = createBlobHttp(options);
+  let movedBytes = 0;
+  const moved = (bytes: number) => {
+    movedBytes += bytes;
+  };
   return {
+    get movedBytes() {
+      return movedBytes;
+    },
     fetch: (blob, bytes, into, progress, signal) =>
-      persist(options.logger, signal, `fetching ${blob}`, (reached) => fetchOnce({ http, blob, bytes, progress, reached, signal }, into)),
+      persist(options.logger, signal, `fetching ${blob}`, (reached) =>
+        fetchOnce({ http, blob, bytes, progress, moved, reached, signal }, into),
+      ),
     async upload(path, progress, signal) {
       const { blob, bytes } = await hashFile(path, signal);
       await persist(options.logger, signal, `uploading ${blob}`, (reached) =>
-        uploadOnce({ http, blob, bytes, progress, reached, signal }, path),
+        uploadOnce({ http, blob, bytes, progress, moved, reached, signal }, path),
       );
       return { blob, bytes };
     },
@@ -64,6 +73,8 @@ interface Move {
   readonly blob: BlobId;
   readonly bytes: number;
   readonly progress: (done: number) => void;
+  /** Bytes that just went over the line. */
+  readonly moved: (bytes: number) => void;
   /** The receiver has so many bytes for certain. */
   readonly reached: (offset: number) => void;
   readonly signal: AbortSignal;
@@ -115,7 +126,7 @@ async function fetchOnce(move: Move, into: Blobs): Promise<void> {
   progress(Math.min(offset, bytes));
   if ((await into.size(blob)) !== undefined) return;
   const source = offset < bytes ? await openRange(move, offset) : Readable.from([]);
-  const counted = countThrough(source, offset, progress);
+  const counted = countThrough(source, offset, move);
   try {
     const { complete, received } = await into.append(blob, offset, bytes, counted);
     reached(received);
@@ -146,11 +157,12 @@ async function openRange({ http, blob, bytes, signal }: Move, offset: number): P
 }
 
 /** Passes bytes on, telling how far they are; an error of `source` becomes an error of the result. */
-function countThrough(source: Readable, offset: number, progress: (done: number) => void): Readable {
+function countThrough(source: Readable, offset: number, { progress, moved }: Pick<Move, 'progress' | 'moved'>): Readable {
   let done = offset;
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, next) {
       done += chunk.length;
+      moved(chunk.length);
       progress(done);
       next(null, chunk);
     },
@@ -186,14 +198,11 @@ async function remoteState({ http, blob, signal }: Move): Promise<number | 'comp
   return offsetHeader(response) ?? 0;
 }
 
-async function sendPart(
-  { http, blob, bytes, progress, signal }: Move,
-  path: string,
-  offset: number,
-): Promise<{ readonly received: number; readonly complete: boolean }> {
+async function sendPart(move: Move, path: string, offset: number): Promise<{ readonly received: number; readonly complete: boolean }> {
+  const { http, blob, bytes, signal } = move;
   const end = Math.min(offset + PART_BYTES, bytes);
   const file = end > offset ? createReadStream(path, { start: offset, end: end - 1, highWaterMark: READ_BYTES }) : Readable.from([]);
-  const body = countThrough(file, offset, progress);
+  const body = countThrough(file, offset, move);
   try {
     const response = await http.send({
       method: ROUTES.putBlob.method,

@@ -13,7 +13,7 @@ ask() { # METHOD PATH [CURL ARGUMENTS]
   curl -fsS --retry 5 -K "$top/curl" -H 'Accept: text/plain' -X "$method" "$url$path" "$@"
 }
 register() {
-  ask POST /api/workers/register -d "workerId=$worker" -d executors=host -d maxParallel=1 -d "os=$(uname -s)" -d "arch=$(uname -m)" \
+  ask POST /api/workers/register -d "workerId=$worker" -d running= -d executors=host -d maxParallel=1 -d "os=$(uname -s)" -d "arch=$(uname -m)" \
     -d "cpuCores=$(getconf _NPROCESSORS_ONLN)" -d "totalRamMb=$(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo)"
 }
 beat() { # ATTEMPT: sets stop when it should end
@@ -50,7 +50,7 @@ run_task() { # the one whose fields were just set
 
 until register >/dev/null; do sleep "$poll"; done
 while :; do
-  id='' && answer=$(ask POST /api/jobs/get-job -d "workerId=$worker") && eval "$answer"
+  id='' && answer=$(ask POST /api/jobs/get-job -d "workerId=$worker" -d running=) && eval "$answer"
   if test -z "$id"; then sleep "$poll" && { beat '' || register >/dev/null; } && continue; fi
   code=1 stop='' && run_task
   test "$code" -eq 0 && method=POST || method=PUT

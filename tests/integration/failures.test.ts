@@ -155,6 +155,7 @@ test('a gigabyte of log is kept as its head and its tail, and memory stays flat'
     image: null,
     requirements: SMALL,
   });
+  await farm.untilNode('chatty', ({ metrics }) => (metrics?.logBytesPerSecond ?? 0) > 1_000_000);
   expect(await farm.untilEnded(id)).toMatchObject({ state: 'COMPLETED' });
   const text = await farm.logOf(id);
   expect(text.length).toBeLessThan(70 * 1024 * 1024);

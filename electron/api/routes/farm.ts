@@ -2,16 +2,18 @@ import { ROUTES } from '../../../shared/api.ts';
 import { SEED_ROUTES } from '../../../shared/api-seed.ts';
 import type { ApiContext } from '../context.ts';
 import { eventStream } from '../events.ts';
-import { openApiDocument } from '../openapi.ts';
+import { jobSchemaDocument, openApiDocument } from '../openapi.ts';
 import type { HandlersOf } from '../route-types.ts';
 
-type Names = 'health' | 'openapi' | 'farm' | 'events' | 'backup';
+type Names = 'health' | 'openapi' | 'jobSchema' | 'farm' | 'events' | 'backup';
 
 export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
+  const jobSchema = JSON.stringify(jobSchemaDocument());
   const document = JSON.stringify(openApiDocument({ ...ROUTES, ...SEED_ROUTES }, version));
   return {
     health: () => ({ status: 'ok', version }),
     openapi: () => ({ headers: { 'content-type': 'application/json; charset=utf-8' }, body: document }),
+    jobSchema: () => ({ headers: { 'content-type': 'application/schema+json; charset=utf-8' }, body: jobSchema }),
     farm: ({ identity }) => ({ id: farm.id, name: farm.name, version, totals: farm.totals(), role: identity.role }),
     events: () => ({ headers: { 'content-type': 'text/event-stream' }, body: eventStream(farm), live: true }),
     backup: async () => ({ path: await farm.backup() }),

@@ -1,6 +1,6 @@
 import type { SEED_ROUTES } from '../../../shared/api-seed.ts';
 import { LanyardError } from '../../../shared/errors.ts';
-import { type NodeId, parseAttemptId, parseTaskId } from '../../../shared/ids.ts';
+import { type AttemptId, type NodeId, parseAttemptId, parseTaskId } from '../../../shared/ids.ts';
 import { metricsSchema, nodeDescriptionSchema } from '../../../shared/node.ts';
 import type { Farm } from '../../daemon/farm.ts';
 import type { ApiContext } from '../context.ts';
@@ -31,6 +31,7 @@ export function seedWorkerHandlers({ farm, settings }: ApiContext): HandlersOf<P
           maxParallel: body.maxParallel ?? Math.max(1, Math.floor(body.cpuCores / 2)),
           executors: body.executors,
         }),
+        body.running && among(body.running),
       );
       return { success: true, heartbeatMs: settings.heartbeatMs, worker: seedWorker(node) };
     },
@@ -47,9 +48,18 @@ export function seedWorkerHandlers({ farm, settings }: ApiContext): HandlersOf<P
     },
     seedWorkers: () => ({ workers: farm.listNodes().map(seedWorker) }),
     async seedGetJob({ body, request }) {
-      const work = await farm.poll.take(body.workerId);
+      const work = await farm.poll.take(body.workerId, body.running && among(body.running));
       return { job: work === undefined ? null : seedWork(work, `http://${request.headers.host}`) };
     },
+  };
+}
+
+/** Whether an attempt is one of those that a worker names, by its own id, its task's or its job's. */
+function among(named: readonly string[]): (attempt: AttemptId) => boolean {
+  const names = new Set(named);
+  return (attempt) => {
+    const [job, index] = attempt.split('.');
+    return names.has(attempt) || names.has(`${job}.${index}`) || names.has(`${job}`);
   };
 }
 
