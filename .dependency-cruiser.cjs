@@ -14,9 +14,10 @@ const ALLOWED = {
   'electron/machine': ['electron/ports.ts'],
   'electron/daemon': ['electron/core', 'electron/ports.ts'],
   'electron/api': ['electron/ports.ts', 'electron/daemon', 'electron/files'],
-  'electron/compose.ts': ['electron/'],
+  'electron/handover': ['electron/ports.ts'],
+  'electron/compose': ['electron/'],
   'electron/app': [
-    'electron/compose.ts',
+    'electron/compose',
     'electron/ports.ts',
     'electron/version.ts',
     'electron/api/client.ts',
@@ -26,7 +27,7 @@ const ALLOWED = {
     'electron/cli/settings.ts',
   ],
   'electron/cli': [
-    'electron/compose.ts',
+    'electron/compose',
     'electron/ports.ts',
     'electron/version.ts',
     'electron/api/client.ts',
@@ -34,6 +35,7 @@ const ALLOWED = {
     'electron/machine',
     'electron/executor/sockets.ts',
     'electron/discovery',
+    'electron/trust',
   ],
 };
 

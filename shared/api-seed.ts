@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Route } from './api.ts';
+import type { Route } from './api-route.ts';
 import { isNodeId, type NodeId, parseAttemptId, parseTaskId } from './ids.ts';
 import { blobIdSchema, type JobState, TASK_STATES } from './job.ts';
 import { LIMITS } from './limits.ts';

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { ADMINS, READERS, type Route, SUBMITTERS } from './api-route.ts';
+import { TRUST_ROUTES } from './api-trust.ts';
 import { jobIdSchema, jobSpecSchema, TASK_STATES } from './job.ts';
 import { LIMITS } from './limits.ts';
 import { submissionSchema } from './stages.ts';
@@ -13,33 +15,6 @@ import {
   taskViewSchema,
   totalsSchema,
 } from './view.ts';
-
-/**
- * The HTTP API as one table: the server registers its routes from it, the client calls by its names, and
- * the OpenAPI document at `/api/openapi.json` is made from it. Routes whose bodies are bytes are listed with `bytes`.
- * The earlier system's own routes stand in `api-seed.ts`.
- */
-export type ApiRole = 'anonymous' | 'viewer' | 'submitter' | 'worker' | 'admin';
-
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
-  /** With `:name` for parameters. */
-  readonly path: string;
-  /** The least role that may call it; `worker` may only what names it, `admin` may all. */
-  readonly roles: readonly ApiRole[];
-  readonly summary: string;
-  readonly params?: z.ZodType;
-  readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
-  /** The JSON answer; absent when the answer is bytes, a stream, or nothing. */
-  readonly answer?: z.ZodType;
-  /** What a body or answer of bytes is. */
-  readonly bytes?: { readonly body?: string; readonly answer?: string };
-}
-
-const READERS = ['viewer', 'submitter', 'admin'] as const;
-const SUBMITTERS = ['submitter', 'admin'] as const;
-const ADMINS = ['admin'] as const;
 
 const jobParams = z.object({ job: jobIdSchema });
 const index = z.coerce.number().int().min(0);
@@ -62,6 +37,11 @@ const states = z
 
 const okSchema = z.object({ ok: z.literal(true) });
 
+/**
+ * The HTTP API as one table: the server registers its routes from it, the client calls by its names, and
+ * the OpenAPI document at `/api/openapi.json` is made from it. Routes whose bodies are bytes are listed with `bytes`.
+ * The earlier system's own routes stand in `api-seed.ts`.
+ */
 export const ROUTES = {
   health: {
     method: 'GET',
@@ -328,6 +308,7 @@ export const ROUTES = {
     summary: 'Writes a consistent copy of the database into the data folder',
     answer: z.object({ path: z.string() }),
   },
+  ...TRUST_ROUTES,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof ROUTES;

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import type { ROUTES, Route, RouteName } from './api.ts';
+import type { ROUTES, RouteName } from './api.ts';
+import type { Route } from './api-route.ts';
 import type { ErrorValue } from './errors.ts';
 import type { AttemptId, BlobId } from './ids.ts';
 import type { LogRecord } from './protocol.ts';

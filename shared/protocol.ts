@@ -3,6 +3,7 @@ import { type AttemptId, type BlobId, parseAttemptId } from './ids.ts';
 import { blobIdSchema, endReasonSchema, requirementsSchema } from './job.ts';
 import { LIMITS } from './limits.ts';
 import { availabilitySchema, metricsSchema, nodeDescriptionSchema } from './node.ts';
+import { addressSchema, type Role, signedRosterSchema } from './trust.ts';
 
 /**
  * The messages between coordinator and worker, as JSON text frames of one WebSocket; logs travel as
@@ -90,6 +91,23 @@ export const workerMessageSchema = z.discriminatedUnion('type', [
 export type WorkerMessage = Readonly<z.infer<typeof workerMessageSchema>>;
 export type Hello = Extract<WorkerMessage, { type: 'hello' }>;
 
+const WORKERS = ['worker'] as const satisfies readonly Role[];
+
+/**
+ * Which roles may send what to the coordinator. A message type that is missing here does not compile; an administrator is
+ * no worker, and so may not play one. Which attempts a worker may speak of is for the daemon to know. What a coordinator
+ * says needs no such table: a worker takes it only from the key that its roster names as the coordinator's.
+ */
+export const MESSAGE_ROLES: { readonly [Type in WorkerMessage['type']]: readonly Role[] } = {
+  hello: WORKERS,
+  heartbeat: WORKERS,
+  reports: WORKERS,
+  describe: WORKERS,
+  goodbye: WORKERS,
+};
+/** The same for the binary frames of logs. */
+export const LOG_ROLES: readonly Role[] = WORKERS;
+
 /** A blob that is laid into the working folder at `path`. */
 const extraFileSchema = z.object({ path: z.string().max(LIMITS.pathLength), blob: blobIdSchema, bytes: z.number().int().min(0) });
 
@@ -149,6 +167,10 @@ export const coordinatorMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('acknowledge'), attempts: z.array(attemptIdSchema) }),
   /** The log of an attempt is on disk up to `offset`. */
   z.object({ type: z.literal('log-acknowledge'), attempt: attemptIdSchema, offset: z.number().int().min(0) }),
+  /** The farm's roster changed. Where the coordinator it names is reached, if that is another one now. */
+  z.object({ type: z.literal('roster-changed'), roster: signedRosterSchema, coordinatorAt: z.array(addressSchema).max(8) }),
+  /** The worker's own device is asked to take coordination over (`POST /api/coordinator`). */
+  z.object({ type: z.literal('take-over') }),
   /** The coordinator refuses the worker and closes; `retry` says whether trying again can help. */
   z.object({ type: z.literal('refuse'), message: z.string(), retry: z.boolean() }),
 ]);

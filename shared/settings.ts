@@ -8,10 +8,32 @@ import { LIMITS } from './limits.ts';
 const ms = (description: string, fallback: number, least = 1) =>
   z.number().int().min(least).default(fallback).describe(`${description} (ms)`);
 
+const port = (fallback: number, description: string) =>
+  z.number().int().min(0).max(65_535).default(fallback).describe(`${description}; 0 chooses a free one`);
+
+/** What coordinators and workers have in common: how they are found. */
+const discoverySettings = {
+  discovery: z.boolean().default(true).describe('announce this machine on the local network, and look for others (mDNS)'),
+  interfaces: z
+    .array(z.string().min(1).max(64))
+    .default([])
+    .describe('network interfaces (names or networks such as 10.0.0.0/24) to find others on; default: those that lead to a local network'),
+};
+
 export const coordinatorSettingsSchema = z.strictObject({
-  farmName: z.string().min(1).max(LIMITS.nameLength).default('farm').describe('name of the farm'),
-  host: z.string().default('127.0.0.1').describe('address the API listens on'),
-  port: z.number().int().min(0).max(65_535).default(7420).describe('port the API listens on; 0 chooses a free one'),
+  farmName: z.string().min(1).max(LIMITS.nameLength).default('farm').describe('name of the farm, when it is made'),
+  ...discoverySettings,
+  host: z.string().default('127.0.0.1').describe('loopback address the API listens on for this machine, without TLS'),
+  port: port(7420, 'port the API listens on for this machine'),
+  lanHost: z
+    .string()
+    .min(1)
+    .nullable()
+    .default('0.0.0.0')
+    .describe('address that other machines reach, with TLS; none: no other machine does'),
+  apiPort: port(7421, 'port of the API for other machines, with TLS'),
+  peerPort: port(7422, 'port that the workers of the farm connect to, with TLS on both sides'),
+  hostNames: z.array(z.string().min(1).max(253)).default([]).describe('other names that people reach this coordinator by'),
   defaultImage: z.string().nullable().default('debian:stable-slim').describe('image of jobs that name none; null: the host executor'),
   heartbeatMs: ms('how often a worker reports', 10_000, 50),
   offlineAfterMs: ms('silence after which a node counts as OFFLINE', 30_000, 100),
@@ -38,6 +60,7 @@ export type CoordinatorSettings = Readonly<z.infer<typeof coordinatorSettingsSch
 export const workerSettingsSchema = z.strictObject({
   name: z.string().min(1).max(LIMITS.nameLength).optional().describe('name of this node; default: the host name'),
   zone: z.string().max(LIMITS.labelLength).default('').describe('where it stands, for zone affinity'),
+  ...discoverySettings,
   labels: z.record(z.string().min(1).max(LIMITS.labelLength), z.string().max(LIMITS.labelLength)).default({}).describe('labels it carries'),
   maxParallel: z.number().int().min(1).max(4096).optional().describe('attempts at once; default: half of the CPUs, at least 1'),
   cpu: z.number().min(0.1).optional().describe('CPU cores it shares; default: all'),

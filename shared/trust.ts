@@ -110,6 +110,63 @@ export const inviteSchema = z.strictObject({
 });
 export type Invite = Readonly<z.infer<typeof inviteSchema>>;
 
+/** A device with an invite asks the coordinator to be let in. It has checked the coordinator's key before. */
+export const joinRequestSchema = z.strictObject({
+  secret: z.string().regex(/^[0-9a-f]{32}$/),
+  name: nameSchema,
+  certificate: certificateSchema,
+});
+export type JoinRequest = Readonly<z.infer<typeof joinRequestSchema>>;
+
+/** How a request to be let in stands. */
+export const joinAnswerSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('waiting'), admission: z.string().regex(/^[0-9a-f]{32}$/) }),
+  z.object({ state: z.literal('refused') }),
+  z.object({
+    state: z.literal('approved'),
+    /** All that is needed to verify the farm from its first roster on. */
+    chain: rosterChainSchema,
+    /** Where devices of the farm connect. */
+    peerPort: z.number().int().min(1).max(65_535),
+  }),
+]);
+export type JoinAnswer = Readonly<z.infer<typeof joinAnswerSchema>>;
+
+/** An open invite as it is listed; its secret is known to whom it was given. */
+export const inviteInfoSchema = z.object({
+  id: z.string(),
+  role: roleSchema,
+  isApproved: z.boolean(),
+  by: z.string(),
+  leftMs: z.number(),
+});
+export type InviteInfo = Readonly<z.infer<typeof inviteInfoSchema>>;
+
+/** How handing coordination over to another device stands. */
+export const handoverStateSchema = z.object({
+  phase: z.enum(['none', 'asked', 'copying', 'frozen', 'done', 'failed']),
+  to: deviceIdSchema.nullable(),
+  doneBytes: z.number().int().min(0),
+  totalBytes: z.number().int().min(0),
+  /** Why it failed, or what happens now. */
+  message: z.string(),
+});
+export type HandoverState = Readonly<z.infer<typeof handoverStateSchema>>;
+
+/** What a device needs to follow the farm. */
+export const rosterAnswerSchema = z.object({
+  /** The signed rosters after the version that was asked about, oldest first. */
+  chain: rosterChainSchema,
+  /** Where the coordinator's peer listener is, when it is not the device that answers. */
+  coordinatorAt: z.array(addressSchema).max(8).default([]),
+});
+
+/** The files of a farm that move with its coordination. Logs and blobs only grow. */
+export const handoverManifestSchema = z.object({
+  files: z.array(z.object({ path: z.string().min(1).max(512), bytes: z.number().int().min(0) })),
+});
+export type HandoverManifest = Readonly<z.infer<typeof handoverManifestSchema>>;
+
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const nonce = z.string().regex(/^[0-9a-f]{64}$/);
 

@@ -1,19 +1,38 @@
-import type { ApiRole, Route } from '../../shared/api.ts';
+import type { ApiRole, Route } from '../../shared/api-route.ts';
 import { LanyardError } from '../../shared/errors.ts';
+import type { Role } from '../../shared/trust.ts';
 import type { Authenticator, Identity } from '../ports.ts';
 
 /** Who calls a route that asks for no token. It may do nothing that a role is asked for. */
-const ANONYMOUS: Identity = { subject: 'anonymous', role: 'viewer' };
+const ANONYMOUS: Identity = { subject: 'anonymous', roles: [] };
 
 const BEARER = /^Bearer +([\x21-\x7e]{1,4096})$/i;
 
+/** What a caller shows of itself. */
+export interface Caller {
+  /** The Authorization header. */
+  readonly authorization: string | undefined;
+  /** Whom TLS has shown; it needs no token, and one that it sends is not looked at. */
+  readonly device: Identity | undefined;
+}
+
 /**
  * Lets a caller through, or not: nobody may what no role was named for, and `admin` may all that somebody may.
- * @param header the Authorization header
- * @throws UNAUTHENTICATED without a known token, FORBIDDEN when the token's role may not
+ * @throws UNAUTHENTICATED without a known token, FORBIDDEN when the caller's roles may not
  */
-export function admit(route: Route, header: string | undefined, authenticator: Authenticator): Identity {
+export function admit(route: Route, caller: Caller, authenticator: Authenticator): Identity {
   if (route.roles.includes('anonymous')) return ANONYMOUS;
+  const identity = caller.device ?? identifyToken(caller.authorization, authenticator);
+  if (!mayCall(route.roles, identity.roles))
+    throw new LanyardError({
+      code: 'FORBIDDEN',
+      message: `the role ${identity.roles.join(' and ')} may not ${route.method} ${route.path}`,
+      hint: `roles that may: ${route.roles.join(', ')}`,
+    });
+  return identity;
+}
+
+function identifyToken(header: string | undefined, authenticator: Authenticator): Identity {
   const token = BEARER.exec(header ?? '')?.[1];
   if (token === undefined)
     throw new LanyardError({
@@ -23,17 +42,24 @@ export function admit(route: Route, header: string | undefined, authenticator: A
     });
   const identity = authenticator.authenticate(token);
   if (identity === undefined) throw new LanyardError({ code: 'UNAUTHENTICATED', message: 'this token is not known here' });
-  if (!mayCall(route.roles, identity.role))
-    throw new LanyardError({
-      code: 'FORBIDDEN',
-      message: `a token of the role ${identity.role} may not ${route.method} ${route.path}`,
-      hint: `roles that may: ${route.roles.join(', ')}`,
-    });
   return identity;
 }
 
-function mayCall(roles: readonly ApiRole[], role: Identity['role']): boolean {
-  return roles.length > 0 && (role === 'admin' || roles.includes(role));
+function mayCall(allowed: readonly ApiRole[], roles: readonly Role[]): boolean {
+  return allowed.length > 0 && (roles.includes('admin') || roles.some((role) => allowed.includes(role)));
+}
+
+/**
+ * A submitter manages its own jobs, an administrator all.
+ * @throws LanyardError FORBIDDEN
+ */
+export function assertOwn(identity: Identity, job: { readonly id: number; readonly owner: string }): void {
+  if (identity.roles.includes('admin') || identity.subject === job.owner) return;
+  throw new LanyardError({
+    code: 'FORBIDDEN',
+    message: `job ${job.id} belongs to somebody else`,
+    hint: 'its owner or an administrator may change it',
+  });
 }
 
 /** @throws a plain error: a route for which nobody is named is a mistake of the program */

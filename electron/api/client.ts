@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
-import { ROUTES, type Route } from '../../shared/api.ts';
+import { ROUTES } from '../../shared/api.ts';
+import type { Route } from '../../shared/api-route.ts';
 import type { AttemptId, BlobId } from '../../shared/ids.ts';
 import type { AnswerOfCall, CallArguments, CallName, QueryValue } from '../../shared/lanyard-client.ts';
 import type { LogRecord } from '../../shared/protocol.ts';

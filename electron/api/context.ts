@@ -1,6 +1,6 @@
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { Farm } from '../daemon/farm.ts';
-import type { Authenticator, Blobs, Logger, LogStore, Templates, Thumbnails } from '../ports.ts';
+import type { Authenticator, Blobs, Handover, Identity, Logger, LogStore, Membership, Templates, Thumbnails } from '../ports.ts';
 import type { HostGuard } from './guard.ts';
 
 export interface ApiOptions {
@@ -10,6 +10,10 @@ export interface ApiOptions {
   readonly templates: Templates;
   readonly thumbnails: Thumbnails;
   readonly authenticator: Authenticator;
+  /** The device at the other end of a connection that TLS has checked; undefined for every other connection, which shows a token. */
+  readonly deviceOf: (socket: object) => Identity | undefined;
+  readonly membership: Membership;
+  readonly handover: Handover;
   readonly settings: CoordinatorSettings;
   readonly version: string;
   /** The built dashboard; served to everybody when it is there. */

@@ -45,14 +45,14 @@ describe('checkCaller', () => {
   const host = '127.0.0.1:7420';
 
   it('lets programs and its own page through', () => {
-    expect(() => checkCaller(guard, { host })).not.toThrow();
-    expect(() => checkCaller(guard, { host, origin: `http://${host}` })).not.toThrow();
+    expect(() => checkCaller(guard, { host }, 'http')).not.toThrow();
+    expect(() => checkCaller(guard, { host, origin: `http://${host}` }, 'http')).not.toThrow();
   });
 
   it.each(['http://evil.example', 'null', 'https://127.0.0.1:7420', 'http://127.0.0.1:7421', 'http://localhost:7420', ''])(
     'refuses the origin %s',
     (origin) => {
-      expect(() => checkCaller(guard, { host, origin })).toThrow('elsewhere');
+      expect(() => checkCaller(guard, { host, origin }, 'http')).toThrow('elsewhere');
     },
   );
 });

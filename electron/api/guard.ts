@@ -17,28 +17,29 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
  * A page that makes its own name point here (DNS rebinding) is found out by the name.
  */
 export interface HostGuard {
-  /** The address that the server listens on, once it does. */
+  /** An address that the server listens on. */
   listenOn(address: string): void;
   /** @param host as a Host header or a URL's `host` has it, with or without a port */
   isOwn(host: string | undefined): boolean;
 }
 
-export function createHostGuard(): HostGuard {
-  let listening = '127.0.0.1';
-  const isReachable = () => !listening.startsWith('127.') && listening !== '::1' && listening !== 'localhost';
+/** @param hostNames other names that this coordinator is reached by */
+export function createHostGuard(hostNames: readonly string[] = []): HostGuard {
+  const listening = new Set<string>();
+  const named = new Set(hostNames.map((name) => name.toLowerCase()));
   return {
     listenOn(address) {
-      listening = address;
+      listening.add(bracketed(address));
     },
     isOwn(host) {
       const name = hostName(host);
       if (name === undefined) return false;
       if (LOOPBACK.has(name)) return true;
-      if (name === bracketed(listening)) return true;
-      if (!isReachable()) return false;
+      if (listening.has(name) || named.has(name)) return true;
+      if ([...listening].every(isLoopback)) return false;
       const own = hostname().toLowerCase();
       if (name === own || name === `${own}.local`) return true;
-      return (listening === '0.0.0.0' || listening === '::') && ownAddresses().has(name);
+      return (listening.has('0.0.0.0') || listening.has('[::]')) && ownAddresses().has(name);
     },
   };
 }
@@ -47,15 +48,24 @@ export function createHostGuard(): HostGuard {
  * @throws FORBIDDEN for a Host that is not this coordinator's, or an Origin other than the page that this server itself delivered.
  * Programs send no Origin; browsers send one with whatever another page asks for.
  */
-export function checkCaller(guard: HostGuard, headers: { readonly host?: string | undefined; readonly origin?: string | undefined }): void {
+export function checkCaller(
+  guard: HostGuard,
+  headers: { readonly host?: string | undefined; readonly origin?: string | undefined },
+  protocol: 'http' | 'https',
+): void {
   if (!guard.isOwn(headers.host))
     throw new LanyardError({
       code: 'FORBIDDEN',
       message: 'the Host header does not name this coordinator',
-      hint: 'use its address, its host name, or localhost',
+      hint: 'use its address, its host name, or localhost; other names of it go into the setting hostNames',
     });
-  if (headers.origin !== undefined && headers.origin.toLowerCase() !== `http://${headers.host}`.toLowerCase())
+  if (headers.origin !== undefined && headers.origin.toLowerCase() !== `${protocol}://${headers.host}`.toLowerCase())
     throw new LanyardError({ code: 'FORBIDDEN', message: 'requests of pages from elsewhere are refused' });
+}
+
+/** Whether an address, IPv6 in brackets, is one that only this machine reaches. */
+export function isLoopback(address: string): boolean {
+  return LOOPBACK.has(address) || address.startsWith('127.');
 }
 
 /** Lower case, without the port; IPv6 in brackets. */

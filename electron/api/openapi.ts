@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Route } from '../../shared/api.ts';
+import type { Route } from '../../shared/api-route.ts';
 import { errorSchema } from '../../shared/errors.ts';
 import { jobSpecSchema } from '../../shared/job.ts';
 

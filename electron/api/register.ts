@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { Route } from '../../shared/api.ts';
+import type { Route } from '../../shared/api-route.ts';
 import { invalid } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { Authenticator, Identity, Logger } from '../ports.ts';
+import type { Authenticator, Identity, Logger, Membership } from '../ports.ts';
 import { admit, assertRoles } from './auth.ts';
 import type { AnyHandler, Call, HandlersOf, RawAnswer } from './route-types.ts';
 
@@ -11,6 +11,8 @@ const KEEP_ALIVE_MS = 30_000;
 
 interface RouteTools {
   readonly authenticator: Authenticator;
+  readonly deviceOf: (socket: object) => Identity | undefined;
+  readonly membership: Pick<Membership, 'recordRefusal'>;
   readonly logger: Logger;
 }
 
@@ -28,7 +30,8 @@ export function registerTable<Table extends Readonly<Record<string, Route>>>(
   for (const [name, route] of Object.entries(table)) registerRoute(app, route, handlers[name] as unknown as AnyHandler, tools);
 }
 
-function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, { authenticator, logger }: RouteTools): void {
+function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, tools: RouteTools): void {
+  const { authenticator, deviceOf, membership, logger } = tools;
   const identities = new WeakMap<FastifyRequest, Identity>();
   app.route({
     method: route.method,
@@ -36,7 +39,13 @@ function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, 
     bodyLimit: LIMITS.requestBytes,
     // Before the body is read: who may not call gets nothing stored.
     onRequest: async (request) => {
-      identities.set(request, admit(route, request.headers.authorization, authenticator));
+      const caller = { authorization: request.headers.authorization, device: deviceOf(request.socket) };
+      try {
+        identities.set(request, admit(route, caller, authenticator));
+      } catch (error) {
+        membership.recordRefusal(request.socket.remoteAddress ?? 'unknown', `${route.method} ${route.path}: ${(error as Error).message}`);
+        throw error;
+      }
     },
     handler: async (request, reply) => {
       let signal: AbortSignal | undefined;

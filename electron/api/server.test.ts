@@ -2,17 +2,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROUTES, type Route } from '../../shared/api.ts';
+import { ROUTES } from '../../shared/api.ts';
+import type { Route } from '../../shared/api-route.ts';
 import { SEED_ROUTES } from '../../shared/api-seed.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { Role } from '../../shared/trust.ts';
+import { ROLES } from '../../shared/trust.ts';
 import type { JobQuery } from '../ports.ts';
 import { assertRoles } from './auth.ts';
 import { startApi, type TestApi } from './testing/api.ts';
 
 const routes: [string, Route][] = Object.entries({ ...ROUTES, ...SEED_ROUTES });
-const ROLES: readonly Role[] = ['viewer', 'submitter', 'worker', 'admin'];
 const queries: JobQuery[] = [];
 let api: TestApi;
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type http from 'node:http';
+import { once } from 'node:events';
+import type https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ROUTES } from '../../shared/api.ts';
 import { SEED_ROUTES } from '../../shared/api-seed.ts';
 import { LanyardError } from '../../shared/errors.ts';
-import type { Logger } from '../ports.ts';
 import type { ApiContext, ApiOptions } from './context.ts';
 import { serveDashboard } from './dashboard.ts';
 import { sendError } from './errors.ts';
@@ -20,6 +20,7 @@ import { logHandlers } from './routes/logs.ts';
 import { nodeHandlers } from './routes/nodes.ts';
 import { outputHandlers } from './routes/outputs.ts';
 import { templateHandlers } from './routes/templates.ts';
+import { trustHandlers } from './routes/trust.ts';
 import { seedHandlers } from './seed.ts';
 import { answerShell } from './shell-lines.ts';
 
@@ -29,31 +30,41 @@ const IDLE_MS = 600_000;
 const REQUEST_MS = 3_600_000;
 
 export interface Api {
-  /** For the link, which takes its upgrades from it. */
-  readonly server: http.Server;
-  /** @returns the port it listens on. @throws UNAVAILABLE when the port is taken or the address is not this machine's */
+  /** @returns the port it listens on, without TLS. @throws UNAVAILABLE when the port is taken or the address is not this machine's */
   listen(host: string, port: number): Promise<number>;
-  /** Ends every connection, streams included. */
+  /** The same, through a server that somebody else made (and closes): one with TLS. */
+  listenOn(server: https.Server, host: string, port: number): Promise<number>;
+  /** Ends every connection of the listener without TLS, and every stream. */
   close(): Promise<void>;
 }
 
 /** The coordinator's HTTP interface: every route of `ROUTES` and `SEED_ROUTES`, and the dashboard. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const guard = createHostGuard();
+  const guard = createHostGuard(options.settings.hostNames);
   const closing = new AbortController();
   const context: ApiContext = { ...options, guard, closing: closing.signal };
-  const app = createServer(options.logger, guard);
+  const app = createServer(options, guard);
   await registerGroups(app, context);
   await serveDashboard(app, options.dashboardFolder);
   await app.ready();
   return {
-    server: app.server,
     async listen(host, port) {
       guard.listenOn(host);
       await app.listen({ host, port }).catch((error: unknown) => {
         throw asListenError(error, host, port);
       });
       return (app.server.address() as AddressInfo).port;
+    },
+    async listenOn(server, host, port) {
+      guard.listenOn(host);
+      server.on('request', app.routing);
+      server.requestTimeout = REQUEST_MS;
+      server.setTimeout(IDLE_MS);
+      server.listen(port, host);
+      await once(server, 'listening').catch((error: unknown) => {
+        throw asListenError(error, host, port);
+      });
+      return (server.address() as AddressInfo).port;
     },
     async close() {
       closing.abort();
@@ -79,7 +90,7 @@ function asListenError(error: unknown, host: string, port: number): unknown {
   );
 }
 
-function createServer(logger: Logger, guard: HostGuard): FastifyInstance {
+function createServer({ logger, deviceOf }: ApiOptions, guard: HostGuard): FastifyInstance {
   const app = fastify({
     logger: false,
     genReqId: () => randomUUID(),
@@ -96,7 +107,8 @@ function createServer(logger: Logger, guard: HostGuard): FastifyInstance {
   );
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    checkCaller(guard, request.headers);
+    // A device showed its key, which no page of a browser can.
+    if (deviceOf(request.socket) === undefined) checkCaller(guard, request.headers, request.protocol);
   });
   app.addHook('onResponse', async (request, reply) => {
     logger.debug('request', {
@@ -120,6 +132,7 @@ async function registerGroups(app: FastifyInstance, context: ApiContext): Promis
     ...outputHandlers(context),
     ...blobHandlers(context),
     ...templateHandlers(context),
+    ...trustHandlers(context),
   };
   const { putBlob, ...json } = ROUTES;
   registerTable(app, json, handlers, context);

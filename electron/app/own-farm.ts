@@ -1,7 +1,9 @@
-import { join } from 'node:path';
+import { hostname } from 'node:os';
+import { LanyardError } from '../../shared/errors.ts';
 import { type Client, createClient } from '../api/client.ts';
 import { readSettingsFile, resolveSettings } from '../cli/settings.ts';
-import { startCoordinator, startWorker } from '../compose.ts';
+import { foundFarm, openDevice } from '../compose/device.ts';
+import { startNode } from '../compose/node.ts';
 import type { Logger } from '../ports.ts';
 
 /** The coordinator and worker that this app runs. */
@@ -18,30 +20,28 @@ export interface OwnFarm {
 /** @throws LanyardError when the data folder is in use, a setting is not valid, or the port is taken */
 export async function openFarm({ dataFolder, logger }: { readonly dataFolder: string; readonly logger: Logger }): Promise<OwnFarm> {
   const settings = resolveSettings({ flags: {}, environment: process.env, file: await readSettingsFile(dataFolder) });
-  const coordinator = await startCoordinator({ dataFolder, settings: settings.coordinator, logger });
-  const { url, token, workerToken } = coordinator.connection;
-  const worker = await startWorker({
-    dataFolder: join(dataFolder, 'worker'),
-    coordinatorUrl: url,
-    token: workerToken,
-    settings: settings.worker,
+  const device = await openDevice(dataFolder);
+  if (device.roster.current === undefined) await foundFarm(device, settings.coordinator.farmName, hostname());
+  const node = await startNode({
+    device,
+    settings,
     logger,
-  }).catch(async (error: unknown) => {
-    await coordinator.close();
-    throw error;
+    coordinates: true,
+    works: true,
   });
-  const client = createClient({ url, token });
+  if (node.coordinator === undefined) throw new LanyardError({ code: 'CONFLICT', message: 'this device does not coordinate its farm' });
+  const client = createClient(node.coordinator.connection);
   let resume: NodeJS.Timeout | undefined;
   const set = async (availability: 'available' | 'paused') => {
     clearTimeout(resume);
     resume = undefined;
-    await client.call('updateNode', { params: { node: worker.id }, body: { availability } });
+    await client.call('updateNode', { params: { node: device.identity.id }, body: { availability } });
   };
   return {
     client,
     isPaused: () => resume !== undefined,
     async runningTasks() {
-      return (await client.call('getNode', { params: { node: worker.id } })).running.length;
+      return (await client.call('getNode', { params: { node: device.identity.id } })).running.length;
     },
     async pauseFor(ms) {
       await set(ms === null ? 'available' : 'paused');
@@ -52,8 +52,7 @@ export async function openFarm({ dataFolder, logger }: { readonly dataFolder: st
     },
     async close() {
       clearTimeout(resume);
-      await worker.close();
-      await coordinator.close();
+      await node.close();
     },
   };
 }

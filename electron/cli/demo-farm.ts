@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { LanyardError } from '../../shared/errors.ts';
+import { createClient } from '../api/client.ts';
 import { readConnection } from './connection.ts';
 import type { UpAnnouncement } from './up.ts';
 
@@ -43,30 +44,39 @@ export async function startDemoFarm(options: DemoFarmOptions): Promise<DemoFarm>
     const coordinator = startPart(options, 'coordinator', coordinatorData, [
       '--only',
       'coordinator',
-      '--host',
+      '--lan-host',
       '127.0.0.1',
       '--port',
       '0',
+      '--api-port',
+      '0',
+      '--peer-port',
+      '0',
+      '--no-discovery',
       '--farm',
       'demo',
     ]);
     parts.push(coordinator);
     const { url } = await coordinator.ready;
+    if (url === null) throw new Error('the coordinator is up without an address');
     const connection = await readConnection(coordinatorData);
     if (connection === undefined) throw new Error('the coordinator is up without a connection.json');
+    const client = createClient(connection);
     for (const name of DEMO_WORKERS) {
+      const { text: invite } = await client.call('createInvite', { body: { role: 'worker', approve: true }, signal: options.signal });
       const slots = Math.max(1, Math.floor(availableParallelism() / DEMO_WORKERS.length));
       const flags = [
-        '--join',
-        url,
+        '--only',
+        'worker',
+        '--no-discovery',
         '--name',
         name,
         '--max-parallel',
         String(slots),
         ...(options.containers ? [] : ['--allow-host', '--no-docker']),
       ];
-      // The token goes by the environment: other users of the machine see command lines.
-      parts.push(startPart(options, name, join(options.dataFolder, name), flags, { LANYARD_TOKEN: connection.workerToken }));
+      // The invite goes by the environment: other users of the machine see command lines.
+      parts.push(startPart(options, name, join(options.dataFolder, name), flags, { LANYARD_INVITE: invite }));
     }
     await Promise.all(parts.map((part) => part.ready));
     const broken = Promise.race(parts.map((part) => part.ended));

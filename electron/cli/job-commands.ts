@@ -66,6 +66,8 @@ export const tasks: Handler<ListOptions> = async (context, [id = ''], options) =
   if (context.options.json === true) context.terminal.json(answer);
   else {
     const now = Date.now();
+    const { nodes } = await client.call('listNodes', { signal: context.signal });
+    const names = new Map<string, string>(nodes.map(({ description: { id, name } }) => [id, name]));
     context.terminal.table(
       [
         { title: 'TASK' },
@@ -81,7 +83,7 @@ export const tasks: Handler<ListOptions> = async (context, [id = ''], options) =
         task.id,
         { text: task.state, style: stateStyle(task.state) },
         String(task.attempt),
-        task.node ?? '-',
+        task.node === null ? '-' : (names.get(task.node) ?? task.node),
         task.exitCode === null ? '-' : String(task.exitCode),
         took(task, now),
         parametersText(task),

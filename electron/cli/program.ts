@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { TASK_STATES } from '../../shared/job.ts';
+import { ROLES } from '../../shared/trust.ts';
 import type { Handler } from './context.ts';
 import { EXIT, EXIT_DESCRIPTIONS } from './exit-codes.ts';
 import { SETTINGS, type Setting } from './settings-table.ts';
@@ -38,9 +39,12 @@ type Add = (usage: string, description: string, load: Load) => Command;
 function addFarmCommands(program: Command, add: Add): void {
   const up = add('up', 'run a coordinator, a worker, or both on this machine until Ctrl-C', async () => (await import('./up.ts')).up)
     .addOption(new Option('--only <part>', 'run only this part').choices(['coordinator', 'worker']))
-    .option('--join <url>', 'work for the coordinator at this address (with --token)')
+    .option('--join <invite>', 'join the farm of this invite first (LANYARD_INVITE)')
     .addOption(new Option('--log-level <level>', 'least that is logged').choices(['debug', 'info', 'warn', 'error']));
   for (const option of settingOptions()) up.addOption(option);
+  add('invite', 'make an invite for another machine', async () => (await import('./invite.ts')).invite)
+    .addOption(new Option('--role <role>', 'what the machine may do').choices(ROLES).default('worker'))
+    .option('--approve', 'let whoever brings it in at once');
   add('demo', 'start a small farm here, render an animation on it, and clean up', async () => (await import('./demo.ts')).demo)
     .option('--out <folder>', 'where frames and contact sheet go', 'lanyard-demo')
     .option('--frames <range>', 'frames of the loop of 24 to render', '1-24')

@@ -100,7 +100,7 @@ describe('resolveSettings', () => {
 
 test('every setting has a flag and a variable of its own, except where both sections share one on purpose', () => {
   const shared = SETTINGS.filter((setting) => SETTINGS.some((other) => other !== setting && other.flag === setting.flag));
-  expect(new Set(shared.map((setting) => setting.key))).toEqual(new Set(['logBytesPerAttempt']));
+  expect(new Set(shared.map((setting) => setting.key))).toEqual(new Set(['discovery', 'interfaces', 'logBytesPerAttempt']));
   expect(SETTINGS.every((setting) => setting.description !== '')).toBe(true);
 });
 

@@ -1,13 +1,14 @@
-import { networkInterfaces } from 'node:os';
-import { join, resolve } from 'node:path';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
-import type { CoordinatorNode, WorkerNode } from '../compose.ts';
+import { type Device, foundFarm, openDevice } from '../compose/device.ts';
+import type { LanyardNode } from '../compose/node.ts';
 import type { Logger } from '../ports.ts';
-import { readConnection } from './connection.ts';
 import type { Context, Handler } from './context.ts';
 import { dashboardLink, findDashboard } from './dashboard.ts';
 import { defaultDataFolder } from './data-folder.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { joinFarm } from './join.ts';
 import { readSettingsFile, resolveSettings, type Settings } from './settings.ts';
 import { SETTINGS } from './settings-table.ts';
 
@@ -21,149 +22,104 @@ export interface UpOptions {
 
 /** What other programs read from the first line that `lanyard up --json` prints. */
 export interface UpAnnouncement {
-  readonly url: string;
-  /** This machine's node; null without a worker. */
-  readonly node: string | null;
+  /** Where this machine's coordinator listens for this machine; null without one. */
+  readonly url: string | null;
+  /** This device's id, which is also its node's. */
+  readonly node: string;
   readonly dataFolder: string;
 }
 
-/** Runs a coordinator, a worker or both until it is told to end. */
+/** Runs what this device is in its farm until it is told to end; makes or joins a farm first where there is none. */
 export const up: Handler<UpOptions> = async (context, _operands, options) => {
   const dataFolder = context.options.data === undefined ? defaultDataFolder(context.env) : resolve(context.cwd, context.options.data);
   const settings = resolveSettings({ flags: settingFlags(options), environment: context.env, file: await readSettingsFile(dataFolder) });
-  const parts = partsOf(options);
-  const remote = options.join === undefined ? undefined : await joinTarget(context, options.join, dataFolder);
+  const device = await openDevice(dataFolder);
+  await enterFarm(context, device, settings, options);
   const { createLogger } = await import('../machine/logger.ts');
   const logger = createLogger({ level: options.logLevel ?? 'info' });
-  const { startCoordinator, startWorker } = await import('../compose.ts');
-  let coordinator: CoordinatorNode | undefined;
-  let worker: WorkerNode | undefined;
+  const { startNode } = await import('../compose/node.ts');
+  const dashboardFolder = await findDashboard();
+  const node = await startNode({
+    device,
+    settings,
+    logger,
+    coordinates: options.only !== 'worker',
+    works: options.only !== 'coordinator',
+    ...(dashboardFolder === undefined ? {} : { dashboardFolder }),
+  });
   try {
-    if (parts.coordinator) {
-      const dashboardFolder = await findDashboard();
-      coordinator = await startCoordinator({
-        dataFolder,
-        settings: settings.coordinator,
-        logger,
-        ...(dashboardFolder === undefined ? {} : { dashboardFolder }),
-      });
-    }
-    const target = remote ?? (await ownTarget(coordinator, dataFolder));
-    // The worker's files stand apart from the coordinator's, so that either can be moved or removed alone.
-    if (parts.worker)
-      worker = await startWorker({
-        dataFolder: join(dataFolder, 'worker'),
-        coordinatorUrl: target.url,
-        token: target.token,
-        settings: settings.worker,
-        logger,
-      });
-    announce(context, settings, dataFolder, { coordinator, worker, url: target.url });
-    return await untilEnd(context, worker, logger);
+    announce(context, node);
+    return await untilEnd(context, node, logger);
   } finally {
-    await worker?.close();
-    await coordinator?.close();
+    await node.close();
   }
 };
 
-/** Both, unless one is asked for; one that joins another coordinator needs none of its own. */
-function partsOf(options: UpOptions): { readonly coordinator: boolean; readonly worker: boolean } {
-  if (options.only === 'coordinator' && options.join !== undefined)
-    throw new LanyardError({ code: 'INVALID', message: '--join makes a worker of this machine; it does not go with --only coordinator' });
-  const workerOnly = options.only === 'worker' || options.join !== undefined;
-  return { coordinator: !workerOnly, worker: options.only !== 'coordinator' };
-}
-
-interface Target {
-  readonly url: string;
-  readonly token: string;
-}
-
-async function joinTarget(context: Context, url: string, dataFolder: string): Promise<Target> {
-  const token = context.options.token ?? context.env.LANYARD_TOKEN;
-  if (token !== undefined && token !== '') return { url, token };
-  const own = await readConnection(dataFolder);
-  if (own !== undefined && URL.canParse(url) && new URL(own.url).origin === new URL(url).origin) return { url, token: own.workerToken };
-  throw new LanyardError({
-    code: 'UNAUTHENTICATED',
-    message: `there is no token for ${url}`,
-    hint: 'give the coordinator’s workerToken (it stands in its connection.json) with --token, or in LANYARD_TOKEN',
-  });
-}
-
-/** The coordinator of this process, or else the one that has this data folder. */
-async function ownTarget(coordinator: CoordinatorNode | undefined, dataFolder: string): Promise<Target> {
-  const connection = coordinator?.connection ?? (await readConnection(dataFolder));
-  if (connection === undefined)
+/** A device that belongs to no farm joins the one it is invited to; without an invite it makes one. */
+async function enterFarm(context: Context, device: Device, settings: Settings, options: UpOptions): Promise<void> {
+  const invite = options.join ?? context.env.LANYARD_INVITE;
+  const farm = device.roster.current;
+  if (farm !== undefined) {
+    // Started again with the same command line: the invite did its work the first time.
+    if (invite !== undefined)
+      context.terminal.note(`this device belongs to the farm "${farm.farm.name}" already; the invite is not needed`);
+    return;
+  }
+  const name = settings.worker.name ?? hostname();
+  if (invite !== undefined && invite !== '') {
+    await joinFarm(context, device, name, invite);
+    return;
+  }
+  if (options.only === 'worker')
     throw new LanyardError({
       code: 'INVALID',
-      message: `--only worker needs a coordinator, and there is none in ${dataFolder}`,
-      hint: 'name one with --join URL --token TOKEN',
+      message: `--only worker needs a farm, and the device of ${device.dataFolder} belongs to none`,
+      hint: 'join one: `lanyard invite` on the coordinator, then `lanyard up --join INVITE` here',
     });
-  return { url: reachable(connection.url), token: connection.workerToken };
+  await foundFarm(device, settings.coordinator.farmName, name);
 }
 
-/** An address to listen on at every interface is none to connect to. */
-function reachable(url: string): string {
-  const address = new URL(url);
-  if (address.hostname === '0.0.0.0') address.hostname = '127.0.0.1';
-  if (address.hostname === '[::]') address.hostname = '[::1]';
-  return address.origin;
-}
-
-function announce(
-  context: Context,
-  settings: Settings,
-  dataFolder: string,
-  { coordinator, worker, url }: { coordinator: CoordinatorNode | undefined; worker: WorkerNode | undefined; url: string },
-): void {
-  const announcement: UpAnnouncement = { url: reachable(url), node: worker?.id ?? null, dataFolder };
+function announce(context: Context, node: LanyardNode): void {
   const { terminal } = context;
+  const { device, coordinator } = node;
+  const announcement: UpAnnouncement = { url: coordinator?.url ?? null, node: device.identity.id, dataFolder: device.dataFolder };
   if (context.options.json === true) {
     terminal.json(announcement, 'compact');
     return;
   }
+  const farm = device.roster.current?.farm.name;
   if (coordinator === undefined) {
-    terminal.note(`this machine works for ${url} as ${worker?.id}; Ctrl-C ends it`);
+    terminal.note(`this machine works for the farm "${farm}" as ${device.identity.shortFingerprint}; Ctrl-C ends it`);
     return;
   }
-  terminal.note(`farm "${settings.coordinator.farmName}" is up at ${announcement.url}; Ctrl-C ends it`);
-  terminal.note(`its data: ${dataFolder}`);
+  terminal.note(`farm "${farm}" is up at ${coordinator.url}; Ctrl-C ends it`);
+  terminal.note(`its data: ${device.dataFolder}`);
   // A token belongs on a screen that somebody looks at, not in the journal of a service.
   terminal.note(
-    terminal.isInteractive
-      ? `its dashboard: ${dashboardLink({ ...coordinator.connection, url: announcement.url })}`
-      : 'its dashboard: `lanyard dashboard` prints a link',
+    terminal.isInteractive ? `its dashboard: ${dashboardLink(coordinator.connection)}` : 'its dashboard: `lanyard dashboard` prints a link',
   );
-  const { hostname, port } = new URL(coordinator.url);
-  const addresses = hostname === '0.0.0.0' || hostname === '[::]' ? lanAddresses() : [];
-  if (addresses.length === 0) terminal.note('other machines cannot reach it; `--host 0.0.0.0` lets them');
-  for (const address of addresses)
-    terminal.note(`another machine joins with: lanyard up --join http://${address}:${port} --token (workerToken of connection.json)`);
+  terminal.note(
+    coordinator.addresses.length === 0
+      ? 'other machines cannot reach it; `--lan-host 0.0.0.0` lets them'
+      : 'another machine joins with what `lanyard invite` prints',
+  );
 }
 
-function lanAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter((one) => !one.internal && one.family === 'IPv4')
-    .map((one) => one.address);
-}
-
-/** Ends on Ctrl-C, when the coordinator refuses the worker for good, or when a program that started this one over IPC is gone. */
-async function untilEnd(context: Context, worker: WorkerNode | undefined, logger: Logger): Promise<ExitCode> {
+/** Ends on Ctrl-C, when the node cannot go on, or when a program that started this one over IPC is gone. */
+async function untilEnd(context: Context, node: LanyardNode, logger: Logger): Promise<ExitCode> {
   const { promise: asked, resolve: ask } = Promise.withResolvers<undefined>();
   const end = () => ask(undefined);
   // `false` only where there was a channel, and it is closed.
   if (context.signal.aborted || process.connected === false) return EXIT.ok;
   context.signal.addEventListener('abort', end, { once: true });
   process.once('disconnect', end);
-  const refused = await Promise.race([asked, worker?.refused ?? asked]);
+  const failed = await Promise.race([asked, node.failed]);
   process.removeListener('disconnect', end);
-  if (refused === undefined) {
+  if (failed === undefined) {
     logger.info('going down');
     return EXIT.ok;
   }
-  throw new LanyardError({ code: 'FORBIDDEN', message: `the coordinator refuses this worker: ${refused}` });
+  throw new LanyardError({ code: 'FORBIDDEN', message: `this node cannot go on: ${failed}` });
 }
 
 /** Commander's names (`maxParallel`) back to those of the flags (`max-parallel`). */

@@ -2,6 +2,7 @@ import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import { isTerminal, type JobRow, type JobSpec, type TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
+import type { CoordinatorMessage } from '../../shared/protocol.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import { jobOfStage, planStages, type Submission } from '../../shared/stages.ts';
 import type { AttemptView, Explanation, JobDetail, JobView, NodeView, OutputView, TaskView, Totals, ViewEvent } from '../../shared/view.ts';
@@ -25,6 +26,7 @@ import { endedAttemptView, jobView, liveAttemptView, nodeView, outputView, taskV
 import { createWatchers, type Watchers } from './watchers.ts';
 
 export interface CoordinatorOptions {
+  readonly farm: { readonly id: string; readonly name: string };
   readonly store: Store;
   readonly blobs: Blobs;
   readonly logs: LogStore;
@@ -39,6 +41,14 @@ export interface CoordinatorOptions {
 
 export interface CoordinatorDaemon extends Farm {
   readonly linkHandlers: LinkServerHandlers;
+  /** Whether the device has a worker that is connected now. */
+  isConnected(node: NodeId): boolean;
+  send(node: NodeId, message: CoordinatorMessage): void;
+  broadcast(message: CoordinatorMessage): void;
+  /** Commits what is pending and changes nothing any more, until `thaw`. */
+  freeze(): void;
+  /** Goes on from what is stored. */
+  thaw(): void;
   close(): void;
 }
 
@@ -70,8 +80,8 @@ class Coordinator implements CoordinatorDaemon {
 
   constructor(options: CoordinatorOptions) {
     this.options = options;
-    this.id = options.store.farmId;
-    this.name = options.settings.farmName;
+    this.id = options.farm.id;
+    this.name = options.farm.name;
     this.catalog = openCatalog(options.store);
     this.nextJob = options.store.nextJobId();
     this.sessions = createSessions({
@@ -110,6 +120,28 @@ class Coordinator implements CoordinatorDaemon {
     });
     this.turns = this.recover();
     this.sweepBlobs();
+  }
+
+  isConnected(node: NodeId): boolean {
+    return this.sessions.isConnected(node);
+  }
+
+  send(node: NodeId, message: CoordinatorMessage): void {
+    this.sessions.send(node, message);
+  }
+
+  broadcast(message: CoordinatorMessage): void {
+    this.sessions.broadcast(message);
+  }
+
+  freeze(): void {
+    this.sessions.freeze();
+    this.turns.stop();
+  }
+
+  thaw(): void {
+    this.turns = this.recover();
+    this.watchers.reset();
   }
 
   close(): void {

@@ -32,8 +32,14 @@ export interface Sessions {
   readonly handlers: LinkServerHandlers;
   /** Sends what one turn's effects ask for, each worker's assignments in as few messages as possible. */
   perform(effects: readonly CoordinatorEffect[]): void;
-  /** Takes connections from now on. */
+  /** Takes connections, and listens again to those there are. */
   open(): void;
+  /** Listens to nobody any more, but drops nobody either: what is not heard is said again on the next connection. */
+  freeze(): void;
+  isConnected(node: NodeId): boolean;
+  send(node: NodeId, message: CoordinatorMessage): void;
+  /** Tells every worker. */
+  broadcast(message: CoordinatorMessage): void;
   /** Drops every connection and refuses new ones until `open`; the workers come back by themselves and say what they hold. */
   close(reason: string): void;
 }
@@ -50,6 +56,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const waiting = new WeakMap<WorkerConnection, Promise<void>>();
   /** Why no connection is taken, as long as none is. */
   let refusal: string | undefined = 'the coordinator is starting';
+  let isFrozen = false;
 
   const isCurrent = (connection: WorkerConnection) => connections.get(connection.node) === connection;
 
@@ -134,6 +141,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const log = async (connection: WorkerConnection, attempt: AttemptId, offset: number, bytes: Uint8Array) => {
+    if (isFrozen) return;
     // Of an attempt that is not this worker's (any more) nothing is kept; it is told so by the answer to its reports.
     if (!options.mayWriteLog(connection.node, attempt)) return;
     const size = await logs.append(attempt, offset, bytes);
@@ -190,7 +198,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         });
       },
       message: (connection, received) => {
-        if (isCurrent(connection)) message(connection, received);
+        if (isCurrent(connection) && !isFrozen) message(connection, received);
       },
       log,
       closed: (connection, reason) => {
@@ -207,6 +215,19 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
     open() {
       refusal = undefined;
+      if (!isFrozen) return;
+      isFrozen = false;
+      // They said things that nobody heard.
+      for (const connection of connections.values()) connection.close('the coordinator goes on');
+    },
+    freeze() {
+      refusal = 'coordination is being handed over';
+      isFrozen = true;
+    },
+    isConnected: (node) => connections.has(node),
+    send: (node, what) => connections.get(node)?.send(what),
+    broadcast(what) {
+      for (const connection of connections.values()) connection.send(what);
     },
     close(reason) {
       refusal = reason;

@@ -1,3 +1,4 @@
+import { LanyardError } from '../../shared/errors.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
 import type { CoordinatorEvent, Now } from '../core/events.ts';
 import type { FarmState } from '../core/state.ts';
@@ -142,8 +143,10 @@ export function startTurns(options: TurnsOptions): Turns {
       }),
     stop() {
       if (scheduled !== undefined) clearImmediate(scheduled);
-      flush();
-      reject(new Error('the coordinator is stopping'));
+      if (failure === undefined) flush();
+      reject(
+        new LanyardError({ code: 'UNAVAILABLE', message: 'The coordinator takes no changes at the moment.', hint: 'Try again soon.' }),
+      );
     },
   };
 }

@@ -19,7 +19,11 @@ export interface WorkerOptions extends Pick<AttemptTools, 'workspaces' | 'spools
   readonly connect: (handlers: LinkClientHandlers) => LinkClient;
   readonly stopGraceMs: number;
   readonly longestRunMs: number;
+  /** The coordinator speaks of who belongs to the farm, or asks this device to take its place. */
+  readonly onFarmMessage: (message: FarmMessage) => void;
 }
+
+export type FarmMessage = Extract<CoordinatorMessage, { type: 'roster-changed' | 'take-over' }>;
 
 export interface WorkerDaemon {
   readonly connected: boolean;
@@ -250,6 +254,8 @@ class Worker implements WorkerDaemon {
       case 'log-acknowledge':
         this.held.get(message.attempt)?.spool?.acknowledge(message.offset);
         break;
+      default:
+        this.options.onFarmMessage(message);
     }
   }
 

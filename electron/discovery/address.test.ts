@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { formatAddress } from '../../shared/address.ts';
 import { LanyardError } from '../../shared/errors.ts';
-import { formatAddress, parseAddress } from './address.ts';
+import { parseAddress } from './address.ts';
 
 describe('an address typed by hand', () => {
   test.each([

@@ -32,12 +32,6 @@ export function parseAddress(text: string): ManualAddress {
   return { ...hostAndPort(rest.replace(/\/$/, '')), scheme: lower };
 }
 
-/** Brackets around IPv6, and the port if there is one: what `parseAddress` reads back. */
-export function formatAddress(host: string, port: number | null): string {
-  const bare = host.includes(':') ? `[${host}]` : host;
-  return port === null ? bare : `${bare}:${port}`;
-}
-
 function hostAndPort(text: string): { host: string; port: number | null } {
   if (/[/?#]/.test(text)) throw refuse('It has a path; only a host and a port can be given.');
   if (isIPv6(text)) return { host: text, port: null };

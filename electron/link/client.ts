@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 import { LanyardError } from '../../shared/errors.ts';
 import type { AttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { PROTOCOL_VERSION, type WorkerMessage } from '../../shared/protocol.ts';
-import type { Clock, Dispose, LinkClient, LinkClientHandlers, Logger } from '../ports.ts';
+import type { Clock, Dispose, Endpoint, LinkClient, LinkClientHandlers, Logger } from '../ports.ts';
 import { decodeCoordinatorMessage, LINK_PATH } from './codec.ts';
 import { CLOSE, closeText } from './connection.ts';
 import { encodeLogFrame } from './log-frame.ts';
@@ -26,26 +25,24 @@ const PING_MS = 15_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface LinkClientOptions {
-  /** The coordinator's address: `http://host:port` or `https://host:port`. */
-  readonly url: string;
-  readonly token: string;
+  /** Where to try next; undefined: nowhere is known at the moment. */
+  readonly endpoint: () => Endpoint | undefined;
   readonly handlers: LinkClientHandlers;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Evenly from 0 to below 1. */
   readonly random: () => number;
   readonly reconnect?: Partial<ReconnectPauses>;
-  readonly tls?: ConnectionOptions;
 }
 
 /**
- * Connects to a coordinator at once and keeps connecting until `close`.
+ * Connects to a coordinator, and keeps connecting until `close`.
  *
  * What the handlers can rely on:
  * - per connection: `hello` once, then `welcome` once, then `message` in the order sent, never after `closed`.
  * - `closed` comes once for every attempt to connect that ended, also where there was no `welcome`; never because of `close`.
  * - A refusal arrives as `closed` with the coordinator's sentence, not as a `message`. It is `final` when trying again
- *   cannot help: refused with `retry: false`, an unknown token (401), a token of another role (403).
+ *   cannot help: refused with `retry: false`, an an unknown caller (401), one that is no worker (403).
  * - Messages and log frames arrive in the order of `send` and `sendLog`; neighbouring messages of one kind are merged.
  */
 export function createLinkClient(options: LinkClientOptions): LinkClient {
@@ -81,7 +78,10 @@ class Client implements LinkClient {
   constructor(options: LinkClientOptions) {
     this.#options = options;
     this.#pauses = { ...PAUSES, ...options.reconnect };
-    this.#connect();
+    // Not at once: whoever made this client wants to hold it before its handlers are called.
+    queueMicrotask(() => {
+      if (this.#state !== 'ended') this.#connect();
+    });
   }
 
   get connected(): boolean {
@@ -123,12 +123,17 @@ class Client implements LinkClient {
   }
 
   #connect(): void {
-    const { url, token, tls } = this.#options;
+    const endpoint = this.#options.endpoint();
     this.#state = 'connecting';
     this.#tries += 1;
+    if (endpoint === undefined) {
+      this.#retry('no address of the coordinator is known');
+      return;
+    }
+    const { url, token, tls } = endpoint;
     const webSocket = new WebSocket(linkUrl(url), {
       ...tls,
-      headers: { authorization: `Bearer ${token}` },
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
       handshakeTimeout: CONNECT_TIMEOUT_MS,
       maxPayload: LIMITS.messageBytes,
       perMessageDeflate: false,
@@ -229,17 +234,25 @@ class Client implements LinkClient {
 
   #lost(webSocket: WebSocket, reason: string, final: boolean): void {
     if (webSocket !== this.#webSocket || this.#state === 'ended') return;
-    const { clock, logger, handlers, random } = this.#options;
+    const { clock, handlers } = this.#options;
     if (this.#state === 'up' && clock.elapsedMs() - this.#upSinceMs >= this.#pauses.stableMs) this.#tries = 1;
-    this.#state = final ? 'ended' : 'waiting';
     this.#release(reason);
     webSocket.terminate();
     if (!final) {
-      const pauseMs = random() * Math.min(this.#pauses.longestMs, this.#pauses.firstMs * 2 ** Math.min(this.#tries - 1, 30));
-      this.#timer = clock.after(pauseMs, () => this.#connect());
-      logger.debug('the link is down', { reason, pauseMs });
+      this.#retry(reason);
+      return;
     }
-    handlers.closed(reason, final);
+    this.#state = 'ended';
+    handlers.closed(reason, true);
+  }
+
+  #retry(reason: string): void {
+    const { clock, logger, handlers, random } = this.#options;
+    const pauseMs = random() * Math.min(this.#pauses.longestMs, this.#pauses.firstMs * 2 ** Math.min(this.#tries - 1, 30));
+    this.#state = 'waiting';
+    this.#timer = clock.after(pauseMs, () => this.#connect());
+    logger.debug('the link is down', { reason, pauseMs });
+    handlers.closed(reason, false);
   }
 
   /** Drops everything that belongs to the present connection. */
@@ -269,7 +282,7 @@ function linkUrl(address: string): URL {
 
 function refusal(response: IncomingMessage): { reason: string; final: boolean } {
   const status = response.statusCode;
-  if (status === 401) return { reason: 'the coordinator does not know this token (401)', final: true };
-  if (status === 403) return { reason: 'this token may not act as a worker (403)', final: true };
+  if (status === 401) return { reason: 'the coordinator does not know this device (401)', final: true };
+  if (status === 403) return { reason: 'this device may not act as a worker (403)', final: true };
   return { reason: `the coordinator answered ${status} where the link should be`, final: false };
 }

@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { NodeId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { CoordinatorMessage, Hello } from '../../shared/protocol.ts';
+import { type CoordinatorMessage, type Hello, LOG_ROLES, MESSAGE_ROLES } from '../../shared/protocol.ts';
+import type { Role } from '../../shared/trust.ts';
 import type { LinkServerHandlers, Logger, WorkerConnection } from '../ports.ts';
 import { decodeHello, decodeWorkerMessage } from './codec.ts';
 import { decodeLogFrame, type LogFrame } from './log-frame.ts';
@@ -22,6 +23,8 @@ const FRAME_COST_BYTES = 512;
 export interface ConnectionOwner {
   readonly handlers: LinkServerHandlers;
   readonly logger: Logger;
+  /** Of who is connected. */
+  readonly roles: readonly Role[];
   /** The worker introduced itself; the connection is open from now on. */
   greeted(connection: Connection, hello: Hello): void;
   /** Nothing more is delivered from this connection. Called once. */
@@ -118,6 +121,7 @@ export class Connection implements WorkerConnection {
       this.refuse(decoded.error, false);
       return;
     }
+    if (!this.#maySend(MESSAGE_ROLES.hello)) return;
     clearTimeout(this.#helloTimer);
     this.#state = 'open';
     this.#node = decoded.message.node.id;
@@ -131,6 +135,7 @@ export class Connection implements WorkerConnection {
       return;
     }
     const { message } = decoded;
+    if (!this.#maySend(MESSAGE_ROLES[message.type])) return;
     if (message.type === 'hello') {
       this.refuse('a second hello on one connection', true);
       return;
@@ -141,6 +146,7 @@ export class Connection implements WorkerConnection {
   }
 
   #receivedLog(data: Buffer): void {
+    if (!this.#maySend(LOG_ROLES)) return;
     const frame = decodeLogFrame(data);
     if (typeof frame === 'string') {
       this.refuse(frame, true);
@@ -149,6 +155,12 @@ export class Connection implements WorkerConnection {
     this.#hold(data.length);
     const write = this.#writeLog(frame).finally(() => this.#release(data.length));
     this.#settled = this.#settled.then(() => write);
+  }
+
+  #maySend(roles: readonly Role[]): boolean {
+    const may = roles.some((role) => this.#owner.roles.includes(role));
+    if (!may) this.refuse('your role may not say this', false);
+    return may;
   }
 
   /** Acts at once, or when the log bytes that came before are written and what waited for them is done. */

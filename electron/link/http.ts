@@ -3,8 +3,8 @@ import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type In
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ConnectionOptions } from 'node:tls';
 import { ERROR_STATUS, type ErrorCode, errorSchema, LanyardError } from '../../shared/errors.ts';
+import type { Endpoint } from '../ports.ts';
 
 /** A connection on which nothing moves for so long is taken for dead. */
 const IDLE_MS = 60_000;
@@ -31,24 +31,36 @@ export interface BlobHttp {
  * Node's own `http` rather than `fetch`: it takes TLS options, sends a body of known length, and tells of an answer that
  * comes before the body is sent.
  */
-export function createBlobHttp(options: { readonly url: string; readonly token: string; readonly tls?: ConnectionOptions }): BlobHttp {
-  const base = new URL(options.url);
-  const secure = base.protocol === 'https:';
-  const agent = secure ? new HttpsAgent({ keepAlive: true, ...options.tls }) : new HttpAgent({ keepAlive: true });
-  const makeRequest = secure ? httpsRequest : httpRequest;
+export function createBlobHttp(endpoint: () => Endpoint | undefined): BlobHttp {
+  let open: { readonly endpoint: Endpoint; readonly agent: HttpAgent } | undefined;
+  /** Connections are kept for as long as the coordinator stays where it is. */
+  const agentFor = (current: Endpoint) => {
+    if (open?.endpoint === current) return open.agent;
+    open?.agent.destroy();
+    const agent = isSecure(current) ? new HttpsAgent({ keepAlive: true, ...current.tls }) : new HttpAgent({ keepAlive: true });
+    open = { endpoint: current, agent };
+    return agent;
+  };
   return {
     async send({ method, path, headers, body, signal }) {
       signal.throwIfAborted();
-      const request = makeRequest(new URL(path, base), {
+      const current = endpoint();
+      if (current === undefined) throw new LanyardError({ code: 'UNAVAILABLE', message: 'no address of the coordinator is known' });
+      const makeRequest = isSecure(current) ? httpsRequest : httpRequest;
+      const request = makeRequest(new URL(path, current.url), {
         method,
-        agent,
+        agent: agentFor(current),
         signal,
-        headers: { authorization: `Bearer ${options.token}`, ...headers },
+        headers: { ...(current.token === undefined ? {} : { authorization: `Bearer ${current.token}` }), ...headers },
       });
       request.setTimeout(IDLE_MS, () => request.destroy(new Error('nothing moved on the connection for too long')));
       return body === undefined ? exchange(request) : exchangeBody(request, body);
     },
   };
+}
+
+function isSecure({ url }: Endpoint): boolean {
+  return url.startsWith('https:');
 }
 
 async function exchange(request: ClientRequest): Promise<IncomingMessage> {

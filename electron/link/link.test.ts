@@ -135,11 +135,11 @@ describe('a link', () => {
   });
 
   it.each([
-    ['nobody-token', /does not know this token/],
+    ['nobody-token', /does not know this device/],
     ['viewer-token', /may not act as a worker/],
   ])('stops for good with %s', async (token, reason) => {
     const farm = await coordinator();
-    const node = worker(farm.port, 'node-1', { token });
+    const node = worker(farm.port, 'node-1', { endpoint: () => ({ url: `http://127.0.0.1:${farm.port}`, token }) });
     const end = await node.closed.at(0);
     expect(end.final).toBe(true);
     expect(end.reason).toMatch(reason);

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { AttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import { type Coordinator, helloOf, quietLogger, roleTokens, startLinkCoordinator, welcome } from '../../tests/fakes/link-world.ts';
+import { type Coordinator, helloOf, identifyByRole, quietLogger, startLinkCoordinator, welcome } from '../../tests/fakes/link-world.ts';
 import { LINK_PATH } from './codec.ts';
 import { encodeLogFrame } from './log-frame.ts';
 import { attachLinkServer } from './server.ts';
@@ -69,7 +69,7 @@ describe('an upgrade', () => {
     ['a submitter', ['Authorization: Bearer submitter-token'], '403 Forbidden'],
     ['a browser', ['Authorization: Bearer worker-token', 'Origin: http://farm'], '403 Forbidden'],
     ['a worker', ['Authorization: Bearer worker-token'], '101 Switching Protocols'],
-    ['an administrator', ['Authorization: Bearer admin-token'], '101 Switching Protocols'],
+    ['an administrator', ['Authorization: Bearer admin-token'], '403 Forbidden'],
   ])('of %s (%j) is answered %s', async (_who, headers, status) => {
     const farm = await coordinator();
     expect(await upgradeStatus(farm.port, headers)).toBe(status);
@@ -213,7 +213,7 @@ describe('a connection', () => {
     const again = attachLinkServer({
       server: farm.server,
       path: '/other',
-      authenticator: roleTokens,
+      identify: identifyByRole,
       logger: quietLogger,
       handlers: { hello() {}, message() {}, log: () => Promise.resolve(), closed() {} },
     });

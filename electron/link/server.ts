@@ -6,15 +6,16 @@ import { WebSocketServer } from 'ws';
 import { ERROR_STATUS, type ErrorValue } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { Hello } from '../../shared/protocol.ts';
-import type { Authenticator, Identity, LinkServerHandlers, Logger } from '../ports.ts';
+import { type Hello, MESSAGE_ROLES } from '../../shared/protocol.ts';
+import type { Identity, LinkServerHandlers, Logger } from '../ports.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 
 export interface LinkServerOptions {
   /** Plain or TLS; the link takes its `upgrade` requests, all of them. */
   readonly server: Server | HttpsServer;
   readonly path: string;
-  readonly authenticator: Authenticator;
+  /** Who asks for a connection; undefined: nobody who is known. */
+  readonly identify: (request: IncomingMessage) => Identity | undefined;
   readonly handlers: LinkServerHandlers;
   readonly logger: Logger;
   /** How long a connection may stay silent before its `hello`. */
@@ -74,7 +75,13 @@ export function attachLinkServer(options: LinkServerOptions): LinkServer {
   const owner = (identity: Identity): ConnectionOwner => ({
     handlers,
     logger,
+    roles: identity.roles,
     greeted(connection: Connection, hello: Hello) {
+      if (identity.device !== undefined && identity.device !== connection.node) {
+        logger.warn('a device introduced itself as another', { device: identity.device, node: connection.node });
+        connection.refuse('this is not the id of your key', false);
+        return;
+      }
       nodes.get(connection.node)?.refuse('replaced by a newer connection of the same node', false);
       nodes.set(connection.node, connection);
       handlers.hello(connection, hello, identity);
@@ -112,11 +119,10 @@ function admit(request: IncomingMessage, options: LinkServerOptions): Identity |
   const path = (request.url ?? '').split('?', 1)[0];
   if (path !== options.path) return { code: 'NOT_FOUND', message: `nothing speaks WebSocket here but ${options.path}` };
   if (request.headers.origin !== undefined) return { code: 'FORBIDDEN', message: 'a browser may not connect here' };
-  const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const identity = token === undefined ? undefined : options.authenticator.authenticate(token);
-  if (identity === undefined) return { code: 'UNAUTHENTICATED', message: 'the token is missing or not known' };
-  if (identity.role === 'worker' || identity.role === 'admin') return identity;
-  return { code: 'FORBIDDEN', message: `a ${identity.role} may not act as a worker` };
+  const identity = options.identify(request);
+  if (identity === undefined) return { code: 'UNAUTHENTICATED', message: 'who asks is not known here' };
+  if (MESSAGE_ROLES.hello.some((role) => identity.roles.includes(role))) return identity;
+  return { code: 'FORBIDDEN', message: `a ${identity.roles.join(' and ')} may not act as a worker` };
 }
 
 function refuseUpgrade(stream: Duplex, error: ErrorValue): void {

@@ -3,11 +3,10 @@ import { createReadStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Readable, Transform } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ConnectionOptions } from 'node:tls';
 import { ROUTES } from '../../shared/api.ts';
 import { type ErrorCode, LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
-import type { Blobs, BlobTransfer, Logger } from '../ports.ts';
+import type { Blobs, BlobTransfer, Endpoint, Logger } from '../ports.ts';
 import { answerError, type BlobHttp, createBlobHttp } from './http.ts';
 
 /** Tries in a row that bring no byte more; with the pauses between them about half a minute, a coordinator's restart. */
@@ -31,11 +30,9 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 export interface BlobTransferOptions {
-  /** The coordinator's address: `http://host:port` or `https://host:port`. */
-  readonly url: string;
-  readonly token: string;
+  /** Where the coordinator is now; asked for each request. */
+  readonly endpoint: () => Endpoint | undefined;
   readonly logger?: Logger;
-  readonly tls?: ConnectionOptions;
 }
 
 /**
@@ -44,7 +41,7 @@ export interface BlobTransferOptions {
  * remembered. Rejects with the signal's reason when aborted; what has arrived stays for the next time.
  */
 export function createBlobTransfer(options: BlobTransferOptions): BlobTransfer {
-  const http = createBlobHttp(options);
+  const http = createBlobHttp(options.endpoint);
   let movedBytes = 0;
   const moved = (bytes: number) => {
     movedBytes += bytes;

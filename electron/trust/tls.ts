@@ -58,15 +58,22 @@ export function guardPeers(server: Server, identity: DeviceIdentity, initial: Ro
 
   return {
     update(changed) {
+      const before = roster;
       roster = changed;
       server.setSecureContext(peerServerOptions(identity, changed));
-      for (const [socket, id] of devices) if (findDevice(changed, id) === undefined) (socket as TLSSocket).destroy();
+      // What a device may do was settled when it connected: with other roles it connects anew.
+      for (const [socket, id] of devices) if (rolesOf(changed, id) !== rolesOf(before, id)) (socket as TLSSocket).destroy();
     },
     deviceOf(socket) {
       const id = devices.get(socket);
       return id === undefined ? undefined : findDevice(roster, id);
     },
   };
+}
+
+/** Undefined for a device that is not in it. */
+function rolesOf(roster: Roster, id: NodeId): string | undefined {
+  return findDevice(roster, id)?.roles.join();
 }
 
 /**

@@ -15,7 +15,7 @@ afterEach(() => rm(folder, { recursive: true }));
 test('a token is known again after a restart, and only its hash is on disk', async () => {
   const path = join(folder, 'tokens.json');
   const token = await (await openTokens(path)).create('ada', 'submitter');
-  expect((await openTokens(path)).authenticate(token)).toEqual({ subject: 'ada', role: 'submitter' });
+  expect((await openTokens(path)).authenticate(token)).toEqual({ subject: 'ada', roles: ['submitter'] });
   expect(await readFile(path, 'utf8')).not.toContain(token);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
@@ -93,7 +93,7 @@ test('a file of version 1 is read, and its tokens go on without an end', async (
   const sha256 = createHash('sha256').update('lyd_old').digest('hex');
   await writeFile(path, JSON.stringify({ version: 1, tokens: [{ sha256, subject: 'ada', role: 'admin' }] }));
   const tokens = await openTokens(path);
-  expect(tokens.authenticate('lyd_old')).toEqual({ subject: 'ada', role: 'admin' });
+  expect(tokens.authenticate('lyd_old')).toEqual({ subject: 'ada', roles: ['admin'] });
   await tokens.create('ci', 'viewer');
   expect(JSON.parse(await readFile(path, 'utf8')).version).toBe(2);
   expect((await openTokens(path)).list()).toHaveLength(2);

@@ -68,7 +68,7 @@ export async function openTokens(path: string, wallMs: () => number = Date.now):
       const token = known.get(hash(presented));
       if (token === undefined || isExpired(token, wallMs())) return undefined;
       noteUse(token);
-      return { subject: token.subject, role: token.role };
+      return { subject: token.subject, roles: [token.role] };
     },
     async create(subject, role, { name = subject, lifeMs = TRUST_LIMITS.tokenMs } = {}) {
       const createdAt = Math.floor(wallMs());

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { ROUTES, type Route } from '../../shared/api.ts';
+import { ROUTES } from '../../shared/api.ts';
+import type { Route } from '../../shared/api-route.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import { parseAttemptId } from '../../shared/ids.ts';
 import type { LanyardClient, QueryValue } from '../../shared/lanyard-client.ts';

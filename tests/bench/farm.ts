@@ -5,6 +5,7 @@ import { type Client, createClient } from '../../electron/api/client.ts';
 import type { JobSpecInput } from '../../shared/job.ts';
 import type { CoordinatorSettings, WorkerSettings } from '../../shared/settings.ts';
 import type { JobView } from '../../shared/view.ts';
+import { inviteWorker } from '../fakes/devices.ts';
 import type { CoordinatorAnswer, CoordinatorQuestion } from './programs/coordinator.ts';
 import type { StartAnswer, StartQuestion, WorkerOptions } from './programs/worker.ts';
 import { type Program, startProgram } from './programs.ts';
@@ -45,8 +46,7 @@ export async function startBenchFarm(options: BenchFarmOptions): Promise<BenchFa
   const client = createClient(connection);
   const workerOptions: WorkerOptions = {
     dataFolder: join(folder, 'worker'),
-    coordinatorUrl: connection.url,
-    token: connection.workerToken,
+    invite: await inviteWorker(client),
     settings: options.worker,
     real: options.real ?? false,
   };

@@ -1,22 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CoordinatorNode, startCoordinator } from '../../electron/compose.ts';
-import { coordinatorSettingsSchema } from '../../shared/settings.ts';
-import { silentLogger } from './silent-logger.ts';
+import type { CoordinatorNode } from '../../electron/compose/coordinator.ts';
+import { startTestNode } from './devices.ts';
 
-/** A real coordinator on a free port with a folder of its own, both gone after `close`. */
+/** A real coordinator on free ports with a folder of its own, both gone after `close`. */
 export async function startTestCoordinator(
   settings: Record<string, unknown> = {},
 ): Promise<CoordinatorNode & { readonly dataFolder: string }> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'lanyard-coordinator-'));
-  const node = await startCoordinator({
-    dataFolder,
-    settings: coordinatorSettingsSchema.parse({ port: 0, defaultImage: null, heartbeatMs: 200, ...settings }),
-    logger: silentLogger,
-  });
+  const node = await startTestNode({ dataFolder, coordinator: { heartbeatMs: 200, ...settings }, works: false });
+  if (node.coordinator === undefined) throw new Error('the node does not coordinate');
   return {
-    ...node,
+    ...node.coordinator,
     dataFolder,
     async close() {
       await node.close();

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createLinkClient, type LinkClientOptions } from '../../electron/link/client.ts';
 import { LINK_PATH } from '../../electron/link/codec.ts';
 import { attachLinkServer, type LinkServer, type LinkServerOptions } from '../../electron/link/server.ts';
-import type { Authenticator, Clock, LinkClient, LinkClientHandlers, Logger, WorkerConnection } from '../../electron/ports.ts';
+import type { Clock, Identity, LinkClient, LinkClientHandlers, Logger, WorkerConnection } from '../../electron/ports.ts';
 import type { AttemptId, NodeId } from '../../shared/ids.ts';
 import type { CoordinatorMessage, Hello, Welcome, WorkerMessage } from '../../shared/protocol.ts';
+import { ROLES } from '../../shared/trust.ts';
 
 /** A real coordinator's link and real workers' links on 127.0.0.1, with what their handlers saw. */
 
@@ -22,12 +23,10 @@ export const steadyClock: Clock = {
 };
 
 /** Tokens are `<role>-token`. */
-export const roleTokens: Authenticator = {
-  authenticate(token) {
-    const role = (['viewer', 'submitter', 'worker', 'admin'] as const).find((name) => token === `${name}-token`);
-    return role === undefined ? undefined : { subject: `the ${role}`, role };
-  },
-};
+export function identifyByRole(request: IncomingMessage): Identity | undefined {
+  const role = ROLES.find((name) => request.headers.authorization === `Bearer ${name}-token`);
+  return role === undefined ? undefined : { subject: `the ${role}`, roles: [role] };
+}
 
 export const welcome: Welcome = { type: 'welcome', protocol: 1, farm: 'farm-1', heartbeatMs: 10_000, stop: [], logs: [] };
 
@@ -105,7 +104,7 @@ export async function startLinkCoordinator(
   const order: string[] = [];
   const link = attachLinkServer({
     path: LINK_PATH,
-    authenticator: roleTokens,
+    identify: identifyByRole,
     logger: quietLogger,
     ...options,
     server,
@@ -161,8 +160,7 @@ export function startLinkWorker(
   const messages: Worker['messages'] = new Sequence();
   const closed: Worker['closed'] = new Sequence();
   const client = createLinkClient({
-    url: `http://127.0.0.1:${port}`,
-    token: 'worker-token',
+    endpoint: () => ({ url: `http://127.0.0.1:${port}`, token: 'worker-token' }),
     clock: steadyClock,
     logger: quietLogger,
     random: Math.random,

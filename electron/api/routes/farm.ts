@@ -1,5 +1,6 @@
 import { ROUTES } from '../../../shared/api.ts';
 import { SEED_ROUTES } from '../../../shared/api-seed.ts';
+import type { Role } from '../../../shared/trust.ts';
 import type { ApiContext } from '../context.ts';
 import { eventStream } from '../events.ts';
 import { jobSchemaDocument, openApiDocument } from '../openapi.ts';
@@ -14,8 +15,13 @@ export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typ
     health: () => ({ status: 'ok', version }),
     openapi: () => ({ headers: { 'content-type': 'application/json; charset=utf-8' }, body: document }),
     jobSchema: () => ({ headers: { 'content-type': 'application/schema+json; charset=utf-8' }, body: jobSchema }),
-    farm: ({ identity }) => ({ id: farm.id, name: farm.name, version, totals: farm.totals(), role: identity.role }),
+    farm: ({ identity }) => ({ id: farm.id, name: farm.name, version, totals: farm.totals(), role: foremost(identity.roles) }),
     events: () => ({ headers: { 'content-type': 'text/event-stream' }, body: eventStream(farm), live: true }),
     backup: async () => ({ path: await farm.backup() }),
   };
+}
+
+/** The role that a screen goes by: what it offers. */
+function foremost(roles: readonly Role[]): Role {
+  return (['admin', 'submitter', 'viewer'] as const).find((role) => roles.includes(role)) ?? 'worker';
 }

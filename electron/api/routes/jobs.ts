@@ -1,4 +1,7 @@
 import type { ROUTES } from '../../../shared/api.ts';
+import type { JobId } from '../../../shared/ids.ts';
+import type { Identity } from '../../ports.ts';
+import { assertOwn } from '../auth.ts';
 import type { ApiContext } from '../context.ts';
 import type { HandlersOf } from '../route-types.ts';
 
@@ -16,10 +19,25 @@ type Names =
   | 'getTask'
   | 'cancelTask';
 
-export function jobHandlers({ farm }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
+export function jobHandlers({ farm, membership }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
+  /** @throws LanyardError NOT_FOUND, or FORBIDDEN for a job of somebody else */
+  const own = (job: JobId, identity: Identity) => assertOwn(identity, farm.job(job));
+  const cancel = (job: JobId, index: number | undefined, identity: Identity) => {
+    own(job, identity);
+    membership.record('job-cancelled', identity.subject, { target: String(job) });
+    return farm.cancel(job, index, identity);
+  };
   return {
-    submitJob: ({ body, identity }) => farm.submit(body, identity),
-    submitStages: async ({ body, identity }) => ({ jobs: await farm.submitStages(body, identity) }),
+    async submitJob({ body, identity }) {
+      const job = await farm.submit(body, identity);
+      membership.record('job-submitted', identity.subject, { target: String(job.id), detail: job.name });
+      return job;
+    },
+    async submitStages({ body, identity }) {
+      const jobs = await farm.submitStages(body, identity);
+      for (const { id, name } of jobs) membership.record('job-submitted', identity.subject, { target: String(id), detail: name });
+      return { jobs };
+    },
     listJobs: ({ query: { state, owner, search, ...page } }) =>
       farm.listJobs({
         ...page,
@@ -28,16 +46,23 @@ export function jobHandlers({ farm }: ApiContext): HandlersOf<Pick<typeof ROUTES
         ...(search === undefined ? {} : { search }),
       }),
     getJob: ({ params }) => farm.job(params.job),
-    updateJob: ({ params, body, identity }) => farm.update(params.job, body, identity),
+    updateJob({ params, body, identity }) {
+      own(params.job, identity);
+      return farm.update(params.job, body, identity);
+    },
     removeJob: async ({ params, identity }) => {
+      own(params.job, identity);
       await farm.removeJob(params.job, identity);
       return { ok: true };
     },
-    cancelJob: ({ params, identity }) => farm.cancel(params.job, undefined, identity),
-    retryJob: ({ params, identity }) => farm.retry(params.job, identity),
+    cancelJob: ({ params, identity }) => cancel(params.job, undefined, identity),
+    retryJob({ params, identity }) {
+      own(params.job, identity);
+      return farm.retry(params.job, identity);
+    },
     explainJob: ({ params }) => farm.explain(params.job),
     listTasks: ({ params, query: { limit, offset, state } }) => farm.tasks(params.job, { limit, offset, states: state }),
     getTask: ({ params }) => farm.task(params.job, params.index),
-    cancelTask: ({ params, identity }) => farm.cancel(params.job, params.index, identity),
+    cancelTask: ({ params, identity }) => cancel(params.job, params.index, identity),
   };
 }

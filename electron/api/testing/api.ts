@@ -3,12 +3,12 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { coordinatorSettingsSchema } from '../../../shared/settings.ts';
-import type { Role } from '../../../shared/trust.ts';
+import { ROLES, type Role } from '../../../shared/trust.ts';
 import type { Farm } from '../../daemon/farm.ts';
 import { openBlobs } from '../../files/blobs.ts';
 import { openLogStore } from '../../files/log-store.ts';
 import { openTemplates } from '../../files/templates.ts';
-import type { Authenticator, Blobs, Logger, LogStore, Thumbnails } from '../../ports.ts';
+import type { Authenticator, Blobs, Handover, Logger, LogStore, Membership, Thumbnails } from '../../ports.ts';
 import { createApi } from '../server.ts';
 
 /** An API on a real port with real blobs and logs, in front of a farm made by hand. */
@@ -44,17 +44,21 @@ export interface Answered {
 /** Each role's token is its name with `-token` after it. */
 export const authenticator: Authenticator = {
   authenticate(token) {
-    const role = (['viewer', 'submitter', 'worker', 'admin'] as const).find((one) => token === `${one}-token`);
-    return role === undefined ? undefined : { subject: `the ${role}`, role };
+    const role = ROLES.find((one) => token === `${one}-token`);
+    return role === undefined ? undefined : { subject: `the ${role}`, roles: [role] };
   },
 };
 
 /** A farm that must not be reached, but for the parts given. */
 export function farmOf(parts: Partial<Farm>): Farm {
-  return new Proxy(parts as Farm, {
+  return nowhere('farm', parts);
+}
+
+function nowhere<T extends object>(what: string, parts: Partial<T>): T {
+  return new Proxy(parts as T, {
     get(target, name) {
-      if (name in target) return target[name as keyof Farm];
-      throw new Error(`secret detail: the farm's ${String(name)} was reached`);
+      if (name in target) return target[name as keyof T];
+      throw new Error(`secret detail: the ${what}'s ${String(name)} was reached`);
     },
   });
 }
@@ -89,6 +93,9 @@ export async function startApi(
     templates: openTemplates(join(folder, 'templates'), logger),
     thumbnails: thumbnails ?? NO_THUMBNAILS,
     authenticator,
+    deviceOf: () => undefined,
+    membership: nowhere<Membership>('membership', { record() {}, recordRefusal() {} }),
+    handover: nowhere<Handover>('handover', {}),
     settings: coordinatorSettingsSchema.parse(options.settings ?? {}),
     version: '9.9.9',
     logger,

@@ -1,8 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type Connection, startCoordinator } from '../../../electron/compose.ts';
+import type { Connection } from '../../../electron/compose/coordinator.ts';
 import { jobSpecSchema } from '../../../shared/job.ts';
-import { type CoordinatorSettings, coordinatorSettingsSchema } from '../../../shared/settings.ts';
-import { silentLogger } from '../../fakes/silent-logger.ts';
+import type { CoordinatorSettings } from '../../../shared/settings.ts';
+import { startTestNode } from '../../fakes/devices.ts';
 import { programOptions, serve } from '../programs.ts';
 
 /** A coordinator whose event loop is watched. */
@@ -26,28 +26,28 @@ export interface CoordinatorAnswer {
 
 /** Jobs of one `fill` that are submitted before their turn is awaited. */
 const AT_ONCE = 1_000;
-const BY = { subject: 'bench', role: 'admin' } as const;
+const BY = { subject: 'bench', roles: ['admin'] } as const;
 
 const { dataFolder, settings } = programOptions<CoordinatorOptions>();
-const node = await startCoordinator({
-  dataFolder,
-  settings: coordinatorSettingsSchema.parse({ port: 0, defaultImage: null, ...settings }),
-  logger: silentLogger,
-});
+const node = await startTestNode({ dataFolder, coordinator: settings, works: false });
+const { coordinator } = node;
+if (coordinator === undefined) throw new Error('the node does not coordinate');
 const delays = monitorEventLoopDelay({ resolution: 1 });
 delays.enable();
+
+const { farm, connection } = coordinator;
 
 async function fill(jobs: number, spec: object): Promise<void> {
   const parsed = jobSpecSchema.parse(spec);
   for (let done = 0; done < jobs; done += AT_ONCE)
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, jobs - done) }, () => node.farm.submit(parsed, BY)));
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, jobs - done) }, () => farm.submit(parsed, BY)));
 }
 
 serve<CoordinatorQuestion, CoordinatorAnswer>(async (question) => {
   if (question.type === 'fill') await fill(question.jobs, question.spec);
   const longestDelayMs = delays.max / 1e6;
   if (question.type === 'longest-delay') delays.reset();
-  return { connection: node.connection, longestDelayMs };
+  return { connection, longestDelayMs };
 });
 
 process.once('SIGTERM', async () => {

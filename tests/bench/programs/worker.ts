@@ -1,16 +1,14 @@
-import { startWorker } from '../../../electron/compose.ts';
 import type { Executor } from '../../../electron/ports.ts';
-import { type WorkerSettings, workerSettingsSchema } from '../../../shared/settings.ts';
+import type { WorkerSettings } from '../../../shared/settings.ts';
+import { startTestNode } from '../../fakes/devices.ts';
 import { createNullExecutor } from '../../fakes/null-executor.ts';
-import { silentLogger } from '../../fakes/silent-logger.ts';
 import { programOptions, serve } from '../programs.ts';
 
 /** A worker; without `real` it runs nothing. */
 
 export interface WorkerOptions {
   readonly dataFolder: string;
-  readonly coordinatorUrl: string;
-  readonly token: string;
+  readonly invite: string;
   readonly settings: Partial<WorkerSettings>;
   /** With the executors that the settings switch on. */
   readonly real: boolean;
@@ -25,7 +23,7 @@ export interface StartAnswer {
   readonly startedAt: string;
 }
 
-const { real, settings, ...rest } = programOptions<WorkerOptions>();
+const { real, settings, dataFolder, invite } = programOptions<WorkerOptions>();
 
 let onStart: ((answer: StartAnswer) => void) | undefined;
 
@@ -41,10 +39,10 @@ function watchedExecutor(): Executor {
   };
 }
 
-const worker = await startWorker({
-  ...rest,
-  settings: workerSettingsSchema.parse(settings),
-  logger: silentLogger,
+const worker = await startTestNode({
+  dataFolder,
+  invite,
+  worker: settings,
   ...(real ? {} : { executors: [watchedExecutor()] }),
 });
 

@@ -10,6 +10,8 @@ import { type Client, createClient } from '../../../electron/api/client.ts';
 import { openTokens } from '../../../electron/trust/tokens.ts';
 import type { JobSpecInput } from '../../../shared/job.ts';
 
+/** Reached from this machine only, on ports that are free. */
+const LOOPBACK_FLAGS = ['--lan-host', '127.0.0.1', '--api-port', '0', '--no-discovery'];
 const MAIN = join(import.meta.dirname, '../../../electron/cli/main.ts');
 
 export interface WorkerWish {
@@ -45,7 +47,7 @@ export interface FarmWish {
 export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 500 }: FarmWish): Promise<TestFarm> {
   const folder = await mkdtemp(join(tmpdir(), 'lanyard-e2e-'));
   const data = join(folder, 'farm');
-  const port = await freePort();
+  const [port, peerPort] = [await freePort(), await freePort()];
   await mkdir(data, { mode: 0o700 });
   const viewer = await (await openTokens(join(data, 'tokens.json'))).create('viewer', 'viewer');
   const up = () =>
@@ -55,15 +57,18 @@ export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 50
       'coordinator',
       '--data',
       data,
+      ...LOOPBACK_FLAGS,
       '--port',
       String(port),
+      '--peer-port',
+      String(peerPort),
       '--heartbeat',
       `${heartbeatMs}ms`,
       '--farm',
       farmName,
     ]);
   let coordinator = await up();
-  const { url, token, workerToken } = JSON.parse(await readFile(join(data, 'connection.json'), 'utf8')) as Record<string, string>;
+  const { url, token } = JSON.parse(await readFile(join(data, 'connection.json'), 'utf8')) as Record<string, string>;
   const processes: ChildProcess[] = [];
   const client = createClient({ url: url as string, token: token as string });
   const farm: TestFarm = {
@@ -79,10 +84,23 @@ export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 50
       coordinator = await up();
     },
     async addWorker({ name, zone = '', maxParallel = 2, labels = [] }) {
-      const own = ['--data', join(folder, name), '--name', name, '--max-parallel', String(maxParallel), '--allow-host', '--no-docker'];
+      const own = [
+        '--only',
+        'worker',
+        '--no-discovery',
+        '--data',
+        join(folder, name),
+        '--name',
+        name,
+        '--max-parallel',
+        String(maxParallel),
+        '--allow-host',
+        '--no-docker',
+      ];
       const where = zone === '' ? [] : ['--zone', zone];
       const label = labels.flatMap((one) => ['--label', one]);
-      processes.push(await startLanyard(['up', '--join', url as string, '--token', workerToken as string, ...own, ...where, ...label]));
+      const { text: invite } = await client.call('createInvite', { body: { role: 'worker', approve: true } });
+      processes.push(await startLanyard(['up', '--join', invite, ...own, ...where, ...label]));
     },
     async stop() {
       await Promise.all([coordinator, ...processes].map(end));

@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { type Client, createClient } from '../../../electron/api/client.ts';
-import type { Connection } from '../../../electron/compose.ts';
+import type { Connection } from '../../../electron/compose/coordinator.ts';
+import { splitAddress } from '../../../shared/address.ts';
 import { isTerminal, type JobSpecInput, type TaskState } from '../../../shared/job.ts';
 import type { coordinatorSettingsSchema, workerSettingsSchema } from '../../../shared/settings.ts';
 import type { JobView, NodeView, ViewEvent } from '../../../shared/view.ts';
+import { inviteWorker, LOOPBACK } from '../../fakes/devices.ts';
 
 /** A farm of real processes on this machine: `lanyard up` for the coordinator and for each worker. */
 
@@ -51,7 +53,7 @@ export interface TestFarm {
 
 /** Short times, so that tests of lost nodes need not wait long; the rules are the same. */
 const QUICK: CoordinatorInput = {
-  port: 0,
+  ...LOOPBACK,
   heartbeatMs: 500,
   offlineAfterMs: 3_000,
   connectionGraceMs: 1_000,
@@ -70,13 +72,13 @@ export async function startFarm(
   const closing = new AbortController();
   await prepare(coordinatorFolder);
 
-  const up = async (port: number) => {
-    const program = start(coordinatorFolder, ['--only', 'coordinator'], { coordinator: { ...QUICK, ...coordinatorSettings, port } });
+  const up = async (ports: { readonly port: number; readonly peerPort: number }) => {
+    const program = start(coordinatorFolder, ['--only', 'coordinator'], { coordinator: { ...QUICK, ...coordinatorSettings, ...ports } });
     programs.push(program);
     const connection = await connectionOf(program);
     return { program, connection };
   };
-  let { program: coordinator, connection } = await up(coordinatorSettings.port ?? 0);
+  let { program: coordinator, connection } = await up({ port: coordinatorSettings.port ?? 0, peerPort: 0 });
   const client = createClient({ url: connection.url, token: connection.token });
 
   const watchUntil = async <T>(find: (event: ViewEvent) => T | undefined): Promise<T> => {
@@ -108,15 +110,17 @@ export async function startFarm(
       return coordinator;
     },
     async addWorker(name, settings = {}) {
-      const worker: WorkerInput = { docker: false, maxParallel: 2, ramMb: 4_096, stopGraceMs: 1_000, ...settings, name };
-      const join_ = ['--only', 'worker', '--join', connection.url, '--token', connection.workerToken];
-      const program = start(join(folder, name), join_, { worker });
+      const worker: WorkerInput = { discovery: false, docker: false, maxParallel: 2, ramMb: 4_096, stopGraceMs: 1_000, ...settings, name };
+      const program = start(join(folder, name), ['--only', 'worker'], { worker }, { LANYARD_INVITE: await inviteWorker(client) });
       programs.push(program);
       await Promise.race([untilNode(name, ({ status }) => status !== 'OFFLINE'), exitOf(program)]);
       return program;
     },
     async startCoordinatorAgain() {
-      ({ program: coordinator, connection } = await up(Number(new URL(connection.url).port)));
+      ({ program: coordinator, connection } = await up({
+        port: Number(new URL(connection.url).port),
+        peerPort: splitAddress(connection.peer).port,
+      }));
     },
     submit: (spec) => client.call('submitJob', { body: spec }),
     until,
@@ -141,9 +145,13 @@ function start(
   dataFolder: string,
   options: readonly string[],
   settings: { coordinator?: CoordinatorInput; worker?: WorkerInput },
+  env: Readonly<Record<string, string>> = {},
 ): Program {
   const flags = [...settingFlags(settings.coordinator ?? {}, COORDINATOR_FLAGS), ...settingFlags(settings.worker ?? {}, WORKER_FLAGS)];
-  const child = spawn(process.execPath, [MAIN, 'up', '--data', dataFolder, ...options, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN, 'up', '--data', dataFolder, ...options, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const logFile = `${dataFolder}.log`;
   const log = createWriteStream(logFile, { flags: 'a' });
   child.stderr.pipe(log, { end: false });

@@ -1,0 +1,282 @@
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:https';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { formatAddress } from '../../shared/address.ts';
+import { LanyardError } from '../../shared/errors.ts';
+import type { NodeId } from '../../shared/ids.ts';
+import type { CoordinatorSettings } from '../../shared/settings.ts';
+import type { Roster } from '../../shared/trust.ts';
+import { isLoopback } from '../api/guard.ts';
+import { createApi } from '../api/server.ts';
+import { type CoordinatorDaemon, startCoordinatorDaemon } from '../daemon/coordinator.ts';
+import type { Farm } from '../daemon/farm.ts';
+import { openBlobs } from '../files/blobs.ts';
+import { openLogStore } from '../files/log-store.ts';
+import { openTemplates } from '../files/templates.ts';
+import { openThumbnails } from '../files/thumbnails/thumbnails.ts';
+import { checkZip } from '../files/unzip.ts';
+import { DATABASE } from '../handover/files.ts';
+import { createGiver } from '../handover/giver.ts';
+import { LINK_PATH } from '../link/codec.ts';
+import { attachLinkServer } from '../link/server.ts';
+import { createClock } from '../machine/clock.ts';
+import type { Identity, Logger, Store } from '../ports.ts';
+import { openStore } from '../store/store.ts';
+import { openAudit } from '../trust/audit.ts';
+import { findDevice, moveCoordinator } from '../trust/farm.ts';
+import { createMembership, deviceIdentity } from '../trust/membership.ts';
+import { apiServerOptions, guardPeers, type PeerGuard, peerServerOptions } from '../trust/tls.ts';
+import { openTokens, type Tokens } from '../trust/tokens.ts';
+import { VERSION } from '../version.ts';
+import type { Device } from './device.ts';
+
+export interface CoordinatorNodeOptions {
+  /** Of a farm that it coordinates. Everything that the coordinator keeps lies in its data folder. */
+  readonly device: Device;
+  readonly settings: CoordinatorSettings;
+  readonly logger: Logger;
+  /** The built dashboard, when there is one. */
+  readonly dashboardFolder?: string;
+}
+
+export interface CoordinatorNode {
+  /** For this machine, for example `http://127.0.0.1:7420`. */
+  readonly url: string;
+  /** `host:port` of the API for other machines; none without one. */
+  readonly addresses: readonly string[];
+  /** Of the listeners for other machines; `api` is null without one. */
+  readonly ports: { readonly api: number | null; readonly peer: number };
+  readonly farm: Farm;
+  /** What a client on this machine needs; also in `connection.json`. */
+  readonly connection: Connection;
+  close(): Promise<void>;
+}
+
+const connectionSchema = z.object({ url: z.string(), token: z.string(), workerToken: z.string(), peer: z.string() });
+/** How to reach a coordinator from its own machine: its address, an administrator's token, one for workers that poll, and its peer listener. */
+export type Connection = z.infer<typeof connectionSchema>;
+
+/** The file in a coordinator's data folder that lets its own user's commands in (mode 0600). */
+export const CONNECTION_FILE = 'connection.json';
+
+/**
+ * Three listeners: one without TLS for this machine, one with TLS for people and tools elsewhere, who show a token, and one
+ * where both sides show certificates, for the devices of the farm.
+ * @throws LanyardError when the data folder is in use, damaged or not writable, or a port is taken
+ */
+export async function startCoordinator(options: CoordinatorNodeOptions): Promise<CoordinatorNode> {
+  const { device, settings, logger } = options;
+  const { dataFolder, identity, roster } = device;
+  if (!isLoopback(settings.host))
+    throw new LanyardError({
+      code: 'INVALID',
+      field: 'host',
+      message: `The listener without TLS is for this machine only, so host cannot be ${settings.host}.`,
+      hint: 'Other machines connect to lanHost, with TLS.',
+    });
+  const { farm } = coordinatedRoster(device);
+  const clock = createClock();
+  const ends: (() => void | Promise<void>)[] = [];
+  const close = async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    const store = openStore({ path: join(dataFolder, DATABASE), wallMs: clock.wallMs, logger });
+    ends.push(() => store.close());
+    const [tokens, blobs, logs, audit] = await Promise.all([
+      openTokens(join(dataFolder, 'tokens.json')),
+      openBlobs(join(dataFolder, 'blobs')),
+      openLogStore(join(dataFolder, 'logs'), settings.logBytesPerAttempt),
+      openAudit({ folder: dataFolder, wallMs: clock.wallMs, logger }),
+    ]);
+    const thumbnails = await openThumbnails({ folder: join(dataFolder, 'thumbnails'), blobs, logger });
+    ends.push(
+      () => thumbnails.close(),
+      () => logs.close(),
+      () => audit.close(),
+      () => tokens.close(),
+    );
+    const daemon = startCoordinatorDaemon({
+      farm,
+      store,
+      blobs,
+      logs,
+      clock,
+      logger,
+      settings,
+      backup: () => backUp(store, dataFolder, clock.wallMs()),
+      checkInput: checkZip,
+    });
+    ends.push(() => daemon.close());
+    const peerServer = createServer(peerServerOptions(identity, coordinatedRoster(device)));
+    const guard = guardPeers(peerServer, identity, coordinatedRoster(device));
+    const deviceOf = (socket: object): Identity | undefined => {
+      const found = guard.deviceOf(socket);
+      return found === undefined ? undefined : deviceIdentity(found);
+    };
+    const ports = { api: null as number | null, peer: 0 };
+    const addresses = () => (ports.api === null ? [] : reachableAddresses(settings, ports.api));
+    const membership = createMembership({ identity, roster, tokens, audit, clock, logger, addresses, peerPort: () => ports.peer });
+    const api = await createApi({
+      farm: daemon,
+      blobs,
+      logs,
+      templates: openTemplates(join(dataFolder, 'templates'), logger),
+      thumbnails,
+      authenticator: tokens,
+      deviceOf,
+      membership,
+      handover: createHandover(options, daemon, store, membership.record),
+      settings,
+      version: VERSION,
+      logger,
+      ...(options.dashboardFolder === undefined ? {} : { dashboardFolder: options.dashboardFolder }),
+    });
+    ends.push(() => api.close());
+    const identify = ({ socket }: { readonly socket: object }) => deviceOf(socket);
+    const link = attachLinkServer({ server: peerServer, path: LINK_PATH, identify, handlers: daemon.linkHandlers, logger });
+    ends.push(
+      () => closeServer(peerServer),
+      () => link.close(),
+    );
+    ends.push(followRoster(device, guard, daemon, logger));
+    const url = `http://${formatAddress(settings.host, await api.listen(settings.host, settings.port))}`;
+    ports.peer = await api.listenOn(peerServer, settings.lanHost ?? '127.0.0.1', settings.peerPort);
+    if (settings.lanHost !== null) {
+      const apiServer = createServer(apiServerOptions(identity));
+      ends.push(() => closeServer(apiServer));
+      ports.api = await api.listenOn(apiServer, settings.lanHost, settings.apiPort);
+    }
+    const peer = formatAddress(isWildcard(settings.lanHost) ? '127.0.0.1' : (settings.lanHost ?? '127.0.0.1'), ports.peer);
+    const connection = await writeConnection(join(dataFolder, CONNECTION_FILE), { url, peer }, tokens);
+    logger.info('the coordinator is up', { url, farm: farm.name, addresses: addresses() });
+    return { url, ports, farm: daemon, connection, close, addresses: addresses() };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** @throws LanyardError CONFLICT unless this device coordinates its farm */
+function coordinatedRoster({ identity, roster }: Device): Roster {
+  const { current } = roster;
+  if (current?.coordinator === identity.id) return current;
+  throw new LanyardError({
+    code: 'CONFLICT',
+    message:
+      current === undefined ? 'This device belongs to no farm.' : `This device is not the coordinator of the farm "${current.farm.name}".`,
+    hint: current === undefined ? '`lanyard farm create NAME` makes one.' : '`lanyard devices` says which device is.',
+  });
+}
+
+/** Whoever is removed is cut off, and its tasks go back; everybody else hears of the change. */
+function followRoster({ identity, roster }: Device, guard: PeerGuard, daemon: CoordinatorDaemon, logger: Logger): () => void {
+  let before = roster.current;
+  return roster.subscribe((changed) => {
+    const removed = before?.devices.filter(({ id }) => changed === undefined || findDevice(changed, id) === undefined) ?? [];
+    before = changed;
+    if (changed === undefined || changed.coordinator !== identity.id) return;
+    guard.update(changed);
+    const signed = roster.since(0).at(-1);
+    if (signed !== undefined) daemon.broadcast({ type: 'roster-changed', roster: signed, coordinatorAt: [] });
+    for (const { id } of removed)
+      daemon
+        .removeNode(id, { subject: 'roster', roles: ['admin'] })
+        // Most devices never worked here.
+        .catch((error: Error) => logger.debug('a removed device was no node', { device: id, error: error.message }));
+  });
+}
+
+function createHandover(
+  { device, logger }: CoordinatorNodeOptions,
+  daemon: CoordinatorDaemon,
+  store: Store,
+  record: (event: 'coordinator-moved', actor: string, about: { readonly target: string }) => void,
+) {
+  const { dataFolder, identity, roster } = device;
+  return createGiver({
+    dataFolder,
+    clock: createClock(),
+    logger,
+    ask(to: NodeId) {
+      const held = coordinatedRoster(device);
+      // Refuses what cannot be moved before anything is copied.
+      moveCoordinator(held, identity, to);
+      if (!daemon.isConnected(to))
+        throw new LanyardError({
+          code: 'CONFLICT',
+          message: `Device ${findDevice(held, to)?.name ?? to} is not connected.`,
+          hint: 'Start Lanyard there, as a worker, and try again.',
+        });
+      daemon.send(to, { type: 'take-over' });
+    },
+    freeze: async () => daemon.freeze(),
+    copyDatabase: (path) => store.backup(path),
+    thaw: () => daemon.thaw(),
+    async move(to, address, by) {
+      const held = coordinatedRoster(device);
+      const signed = moveCoordinator(held, identity, to);
+      record('coordinator-moved', by.subject, { target: to });
+      daemon.broadcast({ type: 'roster-changed', roster: signed, coordinatorAt: [address] });
+      await roster.follow([signed]);
+      return roster.since(0);
+    },
+  });
+}
+
+async function backUp(store: Store, dataFolder: string, wallMs: number): Promise<string> {
+  const path = join(dataFolder, `backup-${new Date(wallMs).toISOString().replaceAll(':', '-')}.sqlite`);
+  await store.backup(path);
+  return path;
+}
+
+/** What an invite carries: the address itself, or those of this machine when it listens on all. */
+function reachableAddresses({ lanHost, hostNames }: CoordinatorSettings, port: number): string[] {
+  const hosts = isWildcard(lanHost)
+    ? Object.values(networkInterfaces())
+        .flatMap((list) => list ?? [])
+        .filter(({ internal, family }) => !internal && family === 'IPv4')
+        .map(({ address }) => address)
+    : [lanHost ?? '127.0.0.1'];
+  return [...hosts, ...hostNames].map((host) => formatAddress(host, port));
+}
+
+function isWildcard(host: string | null): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+/** Keeps the tokens of earlier starts, so that scripts go on working after a restart. */
+async function writeConnection(
+  path: string,
+  where: Pick<Connection, 'url' | 'peer'>,
+  tokens: Pick<Tokens, 'authenticate' | 'create'>,
+): Promise<Connection> {
+  const before = connectionSchema.partial({ peer: true }).safeParse(await readJson(path));
+  const known =
+    before.success && tokens.authenticate(before.data.token) !== undefined && tokens.authenticate(before.data.workerToken) !== undefined;
+  const connection = known
+    ? { ...before.data, ...where }
+    : {
+        ...where,
+        token: await tokens.create('local administrator', 'admin', { lifeMs: null }),
+        workerToken: await tokens.create('polling worker', 'worker', { lifeMs: null }),
+      };
+  await writeFile(path, `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });
+  await chmod(path, 0o600);
+  return connection;
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

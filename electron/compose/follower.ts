@@ -1,0 +1,82 @@
+import { formatAddress } from '../../shared/address.ts';
+import { rosterAnswerSchema, type SignedRoster } from '../../shared/trust.ts';
+import type { Clock, Discovery, Endpoint, Logger } from '../ports.ts';
+import { findDevice } from '../trust/farm.ts';
+import { pinnedRequest } from '../trust/pinned-request.ts';
+import { pinnedClientOptions } from '../trust/tls.ts';
+import type { Device } from './device.ts';
+import type { Locator } from './locator.ts';
+
+/** How often a device that cannot reach its coordinator asks others of the farm who it is now (ms). */
+const ASK_AROUND_MS = 1_000;
+
+/** Keeps this device's roster in step with the farm's. What others say counts by its signatures, not by who says it. */
+export interface Follower {
+  /** Where the coordinator was last said to be. */
+  readonly coordinatorAt: readonly string[];
+  follow(chain: readonly SignedRoster[], coordinatorAt: readonly string[]): Promise<void>;
+  /** Asks the coordinator for newer rosters. */
+  followCoordinator(): Promise<void>;
+  /**
+   * Asks the coordinator as this device knows it, and devices of the farm that say they coordinate but do not in this device's
+   * roster: either the roster is old, or they are.
+   */
+  askAround(): Promise<void>;
+}
+
+export function createFollower(options: {
+  readonly device: Device;
+  readonly locator: Locator;
+  readonly discovery: Discovery | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): Follower {
+  const { device, locator, discovery, clock, logger } = options;
+  let coordinatorAt: readonly string[] = [];
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+
+  const follow = async (chain: readonly SignedRoster[], at: readonly string[]) => {
+    const next = chain.at(-1)?.roster.coordinator;
+    // Learned first: once the roster names another coordinator, it is looked for at once.
+    if (next !== undefined && next !== device.roster.current?.coordinator && at.length > 0) {
+      coordinatorAt = at;
+      await locator.learn(at);
+    }
+    await device.roster.follow(chain);
+  };
+  const followFrom = async ({ url, tls = {} }: Endpoint) => {
+    const path = `/api/roster?since=${device.roster.current?.version ?? 0}`;
+    try {
+      const answer = await pinnedRequest({ address: new URL(url).host, tls, method: 'GET', path }, rosterAnswerSchema);
+      if (answer.chain.length > 0) await follow(answer.chain, answer.coordinatorAt);
+    } catch (error) {
+      logger.debug('no roster was had', { from: url, error: (error as Error).message });
+    }
+  };
+  const followCoordinator = async () => {
+    const endpoint = locator.endpoint();
+    if (endpoint !== undefined) await followFrom(endpoint);
+  };
+
+  return {
+    get coordinatorAt() {
+      return coordinatorAt;
+    },
+    follow,
+    followCoordinator,
+    async askAround() {
+      const roster = device.roster.current;
+      if (roster === undefined || clock.elapsedMs() - askedAtMs < ASK_AROUND_MS) return;
+      askedAtMs = clock.elapsedMs();
+      if (roster.coordinator !== device.identity.id) await followCoordinator();
+      for (const { announcement, addresses } of discovery?.found() ?? []) {
+        const claimant = findDevice(roster, announcement.nodeId);
+        const { peer } = announcement.ports;
+        const claims = announcement.farmId === roster.farm.id && announcement.roles.includes('coordinator');
+        if (claimant === undefined || peer === null || !claims || claimant.id === roster.coordinator) continue;
+        const tls = pinnedClientOptions(claimant.certificate, device.identity);
+        for (const host of addresses.slice(0, 4)) await followFrom({ url: `https://${formatAddress(host, peer)}`, tls });
+      }
+    },
+  };
+}

@@ -1,0 +1,322 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { LanyardError } from '../../shared/errors.ts';
+import type { CoordinatorSettings, WorkerSettings } from '../../shared/settings.ts';
+import { handoverManifestSchema, type Roster, type RosterDevice, rosterAnswerSchema } from '../../shared/trust.ts';
+import type { FarmMessage } from '../daemon/worker.ts';
+import { createDiscovery } from '../discovery/mdns.ts';
+import { takeOver } from '../handover/taker.ts';
+import { createClock } from '../machine/clock.ts';
+import type { Discovery, Dispose, Executor, Logger } from '../ports.ts';
+import { findDevice } from '../trust/farm.ts';
+import { pinnedRequest } from '../trust/pinned-request.ts';
+import { VERSION } from '../version.ts';
+import { CONNECTION_FILE, type CoordinatorNode, startCoordinator } from './coordinator.ts';
+import type { Device } from './device.ts';
+import { createFollower, type Follower } from './follower.ts';
+import { type Locator, openLocator } from './locator.ts';
+import { type Signpost, startSignpost } from './signpost.ts';
+import { startWorker, type WorkerNode } from './worker.ts';
+
+/** A whole install: the roles that its farm gives this device, as long as it does. Nothing here knows of Electron or of the command line. */
+
+export interface NodeOptions {
+  /** Of a farm. */
+  readonly device: Device;
+  readonly settings: { readonly coordinator: CoordinatorSettings; readonly worker: WorkerSettings };
+  readonly logger: Logger;
+  /** Whether this process coordinates when the roster says that the device does. */
+  readonly coordinates: boolean;
+  /** Whether it works when the roster lets it. */
+  readonly works: boolean;
+  readonly dashboardFolder?: string;
+  /** Instead of those that the settings switch on. */
+  readonly executors?: readonly Executor[];
+  /** How often a device that has no connection to the coordinator, because it does not work, asks for the roster (ms). */
+  readonly rosterPollMs?: number;
+}
+
+export interface LanyardNode {
+  readonly device: Device;
+  readonly coordinator: CoordinatorNode | undefined;
+  readonly worker: WorkerNode | undefined;
+  /** Others on the local network; undefined when discovery is switched off. */
+  readonly discovery: Discovery | undefined;
+  /** Calls back when a part has started or ended. */
+  subscribe(listener: () => void): Dispose;
+  /** Starts or ends working on this machine. */
+  setWorks(works: boolean): Promise<void>;
+  /** Resolves with the reason when the node cannot go on: it was refused, or a part of it cannot start. */
+  readonly failed: Promise<string>;
+  close(): Promise<void>;
+}
+
+const ROSTER_POLL_MS = 30_000;
+/** Copying the database takes a while (ms). */
+const HANDOVER_ANSWER_MS = 300_000;
+
+/**
+ * Starts what the device is in its farm, and follows the roster from then on: a role that is given or taken, and coordination that
+ * comes or goes, take effect while it runs.
+ * @throws LanyardError CONFLICT when the device belongs to no farm, and what `startCoordinator` throws
+ */
+export async function startNode(options: NodeOptions): Promise<LanyardNode> {
+  const node = new Node(options, await openParts(options));
+  await node.start();
+  return node;
+}
+
+async function openParts({ device, settings, coordinates, logger }: NodeOptions) {
+  if (device.roster.current === undefined)
+    throw new LanyardError({
+      code: 'CONFLICT',
+      message: 'This device belongs to no farm.',
+      hint: '`lanyard farm create NAME` makes one, `lanyard join INVITE` joins one.',
+    });
+  const { discovery, interfaces } = coordinates ? settings.coordinator : settings.worker;
+  const found = discovery
+    ? createDiscovery({ clock: createClock(), logger, ...(interfaces.length === 0 ? {} : { only: interfaces }) })
+    : undefined;
+  const locator = await openLocator({ device, discovery: found, logger });
+  return { discovery: found, locator };
+}
+
+class Node implements LanyardNode {
+  readonly device: Device;
+  readonly discovery: Discovery | undefined;
+  readonly failed: Promise<string>;
+  coordinator: CoordinatorNode | undefined;
+  worker: WorkerNode | undefined;
+  private readonly options: NodeOptions;
+  private readonly locator: Locator;
+  private readonly follower: Follower;
+  private readonly clock = createClock();
+  private readonly listeners = new Set<() => void>();
+  private readonly ends: Dispose[] = [];
+  private signpost: Signpost | undefined;
+  private works: boolean;
+  private isClosed = false;
+  private turn: Promise<void> = Promise.resolve();
+  private fail!: (reason: string) => void;
+  private chosenPort: number | undefined;
+
+  constructor(options: NodeOptions, parts: { readonly discovery: Discovery | undefined; readonly locator: Locator }) {
+    this.options = options;
+    this.device = options.device;
+    this.works = options.works;
+    this.discovery = parts.discovery;
+    this.locator = parts.locator;
+    this.follower = createFollower({ ...parts, device: options.device, clock: this.clock, logger: options.logger });
+    this.failed = new Promise((resolve) => {
+      this.fail = resolve;
+    });
+  }
+
+  async start(): Promise<void> {
+    this.ends.push(this.device.roster.subscribe(() => void this.settle().catch((error: Error) => this.fail(error.message))));
+    if (this.discovery !== undefined) this.ends.push(this.discovery.watch(() => void this.follower.askAround()));
+    this.pollRoster();
+    try {
+      await this.settle();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  private pollRoster(): void {
+    const poll = () => {
+      if (this.worker === undefined) void this.follower.askAround();
+      stop = this.clock.after(this.options.rosterPollMs ?? ROSTER_POLL_MS, poll);
+    };
+    let stop = this.clock.after(this.options.rosterPollMs ?? ROSTER_POLL_MS, poll);
+    this.ends.push(() => stop());
+  }
+
+  subscribe(listener: () => void): Dispose {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async setWorks(works: boolean): Promise<void> {
+    this.works = works;
+    await this.settle();
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    for (const end of this.ends.splice(0)) end();
+    await this.settle();
+    await this.discovery?.close();
+  }
+
+  /** Brings what runs in line with what the roster says, one change after the other. */
+  private settle(): Promise<void> {
+    const mine = this.turn.then(() => this.settleNow());
+    this.turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  private async settleNow(): Promise<void> {
+    const roster = this.isClosed ? undefined : this.device.roster.current;
+    const self = roster === undefined ? undefined : findDevice(roster, this.device.identity.id);
+    const coordinates = this.options.coordinates && self !== undefined && roster?.coordinator === self.id;
+    const works = this.works && (self?.roles.includes('worker') ?? false);
+    // In an order in which whoever goes can still say goodbye, and whoever comes finds who is there.
+    if (!works) await this.stopWorker();
+    if (!coordinates) await this.stopCoordinator();
+    await this.signpost?.close();
+    this.signpost = undefined;
+    if (coordinates) await this.startCoordinator();
+    else if (roster !== undefined && self !== undefined) await this.startSignpost(roster);
+    if (works) await this.startWorker();
+    this.announce(roster, self);
+    for (const listener of [...this.listeners]) listener();
+    if (roster !== undefined && self === undefined) this.fail('this device was removed from the farm');
+  }
+
+  private async startCoordinator(): Promise<void> {
+    if (this.coordinator !== undefined) return;
+    const { device, settings, logger, dashboardFolder } = this.options;
+    this.coordinator = await startCoordinator({
+      device,
+      logger,
+      settings: { ...settings.coordinator, peerPort: this.chosenPort ?? settings.coordinator.peerPort },
+      ...(dashboardFolder === undefined ? {} : { dashboardFolder }),
+    });
+    await this.locator.learn([this.coordinator.connection.peer]);
+  }
+
+  private async stopCoordinator(): Promise<void> {
+    const { coordinator } = this;
+    this.coordinator = undefined;
+    await coordinator?.close();
+  }
+
+  private async startWorker(): Promise<void> {
+    if (this.worker !== undefined) return;
+    const { device, settings, logger, executors } = this.options;
+    await this.learnFromOtherProcess();
+    const worker = await startWorker({
+      device,
+      locator: this.locator,
+      settings: settings.worker,
+      logger,
+      onConnection: (isUp) => void (isUp ? this.follower.followCoordinator() : this.follower.askAround()),
+      onFarmMessage: (message) => void this.onFarmMessage(message),
+      ...(executors === undefined ? {} : { executors }),
+    });
+    this.worker = worker;
+    void worker.refused.then((reason) => this.onRefused(worker, reason));
+  }
+
+  /** The farm may have taken the role from this device, and cut it off before it could say so. */
+  private async onRefused(worker: WorkerNode, reason: string): Promise<void> {
+    await this.follower.followCoordinator();
+    await this.settle();
+    if (this.worker === worker) this.fail(reason);
+  }
+
+  private async stopWorker(): Promise<void> {
+    const { worker } = this;
+    this.worker = undefined;
+    await worker?.close();
+  }
+
+  /** The coordinator may be another process of this device. */
+  private async learnFromOtherProcess(): Promise<void> {
+    const { dataFolder, identity, roster } = this.device;
+    if (this.coordinator !== undefined || roster.current?.coordinator !== identity.id) return;
+    try {
+      const { peer } = JSON.parse(await readFile(join(dataFolder, CONNECTION_FILE), 'utf8')) as { peer?: unknown };
+      if (typeof peer === 'string') await this.locator.learn([peer]);
+    } catch {
+      // It was never started; when it is, this device is found like any other.
+    }
+  }
+
+  /** Who coordinated before points to who does now. */
+  private async startSignpost(roster: Roster): Promise<void> {
+    const { device, settings, logger, coordinates } = this.options;
+    if (!coordinates || roster.term === 1) return;
+    this.signpost = await startSignpost({
+      device,
+      settings: settings.coordinator,
+      port: await this.peerPort(),
+      logger,
+      coordinatorAt: () => this.follower.coordinatorAt,
+    });
+  }
+
+  private announce(roster: Roster | undefined, self: RosterDevice | undefined): void {
+    if (roster === undefined || self === undefined) {
+      this.discovery?.announce(null);
+      return;
+    }
+    this.discovery?.announce({
+      farmId: roster.farm.id,
+      farmName: roster.farm.name,
+      nodeId: self.id,
+      nodeName: this.options.settings.worker.name ?? hostname(),
+      roles: [
+        ...(this.coordinator === undefined ? [] : ['coordinator' as const]),
+        ...(this.worker === undefined ? [] : ['worker' as const]),
+      ],
+      version: VERSION,
+      ports: this.coordinator?.ports ?? { api: null, peer: this.signpost?.port ?? null },
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------ what the coordinator says of the farm
+
+  private async onFarmMessage(message: FarmMessage): Promise<void> {
+    try {
+      if (message.type === 'take-over') await this.takeOver();
+      else await this.follower.follow([message.roster], message.coordinatorAt);
+    } catch (error) {
+      this.options.logger.error('a message of the coordinator could not be followed', {
+        type: message.type,
+        error: (error as Error).message,
+      });
+      if (message.type === 'roster-changed') await this.follower.followCoordinator();
+    }
+  }
+
+  private async takeOver(): Promise<void> {
+    const { logger, device, coordinates } = this.options;
+    const from = this.locator.endpoint();
+    if (from === undefined || !coordinates) throw new Error('this process does not coordinate');
+    const call = <Schema extends z.ZodType>(method: 'GET' | 'POST', path: string, schema: Schema, body?: object) =>
+      pinnedRequest({ address: new URL(from.url).host, tls: from.tls ?? {}, method, path, body, answerMs: HANDOVER_ANSWER_MS }, schema);
+    logger.info('taking coordination over', { from: from.url });
+    const peerPort = await this.peerPort();
+    const chain = await takeOver({
+      dataFolder: device.dataFolder,
+      from,
+      manifest: () => call('GET', '/api/handover/manifest', handoverManifestSchema),
+      freeze: () => call('POST', '/api/handover/freeze', handoverManifestSchema, {}),
+      complete: async () => (await call('POST', '/api/handover/complete', rosterAnswerSchema, { peerPort })).chain,
+    });
+    await device.roster.follow(chain);
+  }
+
+  /** The one of the settings; where they leave it open, one that is free and stays the same for this process. */
+  private async peerPort(): Promise<number> {
+    const { peerPort } = this.options.settings.coordinator;
+    if (peerPort !== 0) return peerPort;
+    this.chosenPort ??= await freePort();
+    return this.chosenPort;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,128 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { NodeId } from '../../shared/ids.ts';
+import type { NodeDescription } from '../../shared/node.ts';
+import type { WorkerSettings } from '../../shared/settings.ts';
+import { type FarmMessage, startWorkerDaemon, type WorkerDaemon } from '../daemon/worker.ts';
+import { createDockerExecutor } from '../executor/docker.ts';
+import { createHostExecutor } from '../executor/host.ts';
+import { openBlobs } from '../files/blobs.ts';
+import { openLogSpools } from '../files/log-spool.ts';
+import { openWorkspaces } from '../files/workspaces.ts';
+import { createLinkClient } from '../link/client.ts';
+import { createBlobTransfer } from '../link/transfer.ts';
+import { createClock } from '../machine/clock.ts';
+import { createMachine } from '../machine/machine.ts';
+import type { Executor, Logger, Machine } from '../ports.ts';
+import { VERSION } from '../version.ts';
+import { type Device, makePrivateFolder } from './device.ts';
+import type { Locator } from './locator.ts';
+
+export interface WorkerNodeOptions {
+  /** Of a farm that lets it work. */
+  readonly device: Device;
+  readonly locator: Locator;
+  readonly settings: WorkerSettings;
+  readonly logger: Logger;
+  /** Instead of those that the settings switch on. */
+  readonly executors?: readonly Executor[];
+  /** A connection stands (again), or a try for one ended without. */
+  readonly onConnection: (isUp: boolean) => void;
+  readonly onFarmMessage: (message: FarmMessage) => void;
+}
+
+export interface WorkerNode {
+  readonly id: NodeId;
+  readonly refused: Promise<string>;
+  /** Stops what runs, hands it back to the queue and says goodbye. */
+  close(): Promise<void>;
+}
+
+/** Works for the coordinator of the device's farm; keeps trying when it does not answer. */
+export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNode> {
+  const { device, locator, settings, logger } = options;
+  // Apart from a coordinator's files, so that either can be moved or removed alone.
+  const dataFolder = join(device.dataFolder, 'worker');
+  await makePrivateFolder(dataFolder);
+  const clock = createClock();
+  const machine = createMachine({ folder: dataFolder });
+  const { id } = device.identity;
+  const blobs = await openBlobs(join(dataFolder, 'blobs'));
+  const transfer = createBlobTransfer({ endpoint: locator.endpoint, logger });
+  const description = await describe(id, machine, settings);
+  const cacheBytes = settings.cacheMb * 1024 * 1024;
+  const daemon: WorkerDaemon = await startWorkerDaemon({
+    clock,
+    logger,
+    transfer,
+    workspaces: await openWorkspaces({ folder: join(dataFolder, 'work'), cacheBytes, blobs, transfer, logger }),
+    spools: await openLogSpools(join(dataFolder, 'logs'), settings.logBytesPerAttempt),
+    executors: options.executors ?? executors(options, dataFolder, description.maxParallel),
+    description,
+    metrics: () => machine.metrics(),
+    connect: (handlers) =>
+      createLinkClient({
+        endpoint: locator.endpoint,
+        clock,
+        logger,
+        random: Math.random,
+        handlers: {
+          ...handlers,
+          welcome(welcome) {
+            locator.succeeded();
+            options.onConnection(true);
+            handlers.welcome(welcome);
+          },
+          closed(reason, final) {
+            locator.failed();
+            options.onConnection(false);
+            handlers.closed(reason, final);
+          },
+        },
+      }),
+    stopGraceMs: settings.stopGraceMs,
+    longestRunMs: settings.dockerTimeoutMs,
+    onFarmMessage: options.onFarmMessage,
+  });
+  return { id, refused: daemon.refused, close: () => daemon.close('owner-interrupted') };
+}
+
+function executors({ device, settings, logger }: WorkerNodeOptions, folder: string, slots: number): Executor[] {
+  const { docker, dockerSocket, allowNetwork, allowedImages, dockerMemoryMb, dockerCpus, fastStart } = settings;
+  const list: Executor[] = [];
+  if (docker)
+    list.push(
+      createDockerExecutor({
+        farm: device.roster.current?.farm.id ?? '',
+        node: device.identity.id,
+        slots,
+        logger,
+        fastStart,
+        socket: dockerSocket,
+        limits: { allowNetwork, allowedImages, dockerMemoryMb, dockerCpus },
+      }),
+    );
+  if (settings.host) list.push(createHostExecutor({ logger, enabled: true, folder }));
+  return list;
+}
+
+/** What this machine offers: all of it, less what its owner keeps. */
+async function describe(id: NodeId, machine: Machine, settings: WorkerSettings): Promise<Omit<NodeDescription, 'executors'>> {
+  const whole = await machine.capacity();
+  return {
+    id,
+    name: settings.name ?? machine.hostName,
+    os: machine.os,
+    arch: machine.arch,
+    version: VERSION,
+    capacity: {
+      ...whole,
+      cpu: Math.min(settings.cpu ?? whole.cpu, whole.cpu),
+      ramMb: Math.min(settings.ramMb ?? Math.floor(whole.ramMb * 0.9), whole.ramMb),
+    },
+    labels: { os: machine.os, arch: machine.arch, ...settings.labels },
+    zone: settings.zone,
+    maxParallel: settings.maxParallel ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+    availability: 'available',
+  };
+}

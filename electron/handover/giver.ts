@@ -1,0 +1,130 @@
+import { createReadStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LanyardError } from '../../shared/errors.ts';
+import type { NodeId } from '../../shared/ids.ts';
+import type { HandoverManifest, HandoverState, SignedRoster } from '../../shared/trust.ts';
+import type { Clock, Dispose, Handover, Identity, Logger } from '../ports.ts';
+import { DATABASE, isMovable, listFiles } from './files.ts';
+
+export interface GiverOptions {
+  readonly dataFolder: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Asks the device to take over. @throws LanyardError NOT_FOUND or CONFLICT when it cannot be asked */
+  readonly ask: (device: NodeId, by: Identity) => void;
+  /** Commits what is pending and stops all change. */
+  readonly freeze: () => Promise<void>;
+  /** Writes a copy of the database. */
+  readonly copyDatabase: (path: string) => Promise<void>;
+  /** Goes on after `freeze`. */
+  readonly thaw: () => void;
+  /** Signs and keeps the roster with the new coordinator, and tells the workers where it is. @returns what the device needs to follow */
+  readonly move: (device: NodeId, address: string, by: Identity) => Promise<readonly SignedRoster[]>;
+  /** How long the other device may be silent (ms). */
+  readonly silenceMs?: number;
+}
+
+const SILENCE_MS = 120_000;
+const COPY = 'handover.sqlite';
+const NOTHING: HandoverState = { phase: 'none', to: null, doneBytes: 0, totalBytes: 0, message: 'Nothing is being handed over.' };
+
+/**
+ * The coordinator that gives up its place. The other device copies what only grows while the farm works; then the farm stands still
+ * for as long as the rest takes. The new roster is the turning point: before it is on disk here, this device coordinates;
+ * after it, the other one does, whatever breaks. Until `move` has run nothing is lost by giving up, and so it gives up when
+ * the other device says nothing for a while.
+ */
+export function createGiver(options: GiverOptions): Handover {
+  const { dataFolder, clock, logger } = options;
+  let state: HandoverState = NOTHING;
+  let giveUp: Dispose = () => undefined;
+  let asker: Identity | undefined;
+
+  const hear = () => {
+    giveUp();
+    giveUp = clock.after(options.silenceMs ?? SILENCE_MS, () => fail('the other device fell silent'));
+  };
+  const fail = (reason: string) => {
+    giveUp();
+    if (state.phase === 'frozen') options.thaw();
+    if (state.phase !== 'done') state = { ...state, phase: 'failed', message: `Coordination stays here: ${reason}.` };
+    logger.warn('coordination was not handed over', { to: state.to, reason });
+  };
+  /** @throws LanyardError FORBIDDEN */
+  const admit = (by: Identity) => {
+    const isUnderWay = state.phase === 'asked' || state.phase === 'copying' || state.phase === 'frozen';
+    if (by.device === undefined || by.device !== state.to || !isUnderWay)
+      throw new LanyardError({ code: 'FORBIDDEN', message: 'coordination is not being handed over to you' });
+    hear();
+    return by.device;
+  };
+  const databaseCopy = () => (state.phase === 'frozen' ? join(dataFolder, COPY) : undefined);
+  const counted = async (): Promise<HandoverManifest> => {
+    const manifest = await listFiles(dataFolder, databaseCopy());
+    const totalBytes = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+    state = { ...state, totalBytes, doneBytes: Math.min(state.doneBytes, totalBytes) };
+    return manifest;
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    begin(device, by) {
+      if (state.phase === 'asked' || state.phase === 'copying' || state.phase === 'frozen')
+        throw new LanyardError({ code: 'CONFLICT', message: `Coordination is being handed over to ${state.to} already.` });
+      options.ask(device, by);
+      asker = by;
+      state = { ...NOTHING, phase: 'asked', to: device, message: 'The other device was asked.' };
+      hear();
+      return state;
+    },
+    async manifest(by) {
+      admit(by);
+      if (state.phase === 'asked') state = { ...state, phase: 'copying', message: 'Copying while the farm works.' };
+      return counted();
+    },
+    async file(by, path, offset) {
+      admit(by);
+      if (!isMovable(path)) throw new LanyardError({ code: 'NOT_FOUND', field: 'path', message: 'no such file is handed over' });
+      const copy = databaseCopy();
+      const at = path === DATABASE ? copy : join(dataFolder, path);
+      const found = at === undefined ? undefined : await stat(at).catch(() => undefined);
+      if (at === undefined || !found?.isFile())
+        throw new LanyardError({ code: 'NOT_FOUND', field: 'path', message: 'no such file is handed over' });
+      const bytes = Math.max(0, found.size - offset);
+      const content = createReadStream(at, { start: offset, end: Math.max(offset, found.size - 1), emitClose: true });
+      if (bytes === 0) content.destroy();
+      content.on('data', (chunk) => {
+        state = { ...state, doneBytes: Math.min(state.totalBytes, state.doneBytes + chunk.length) };
+        hear();
+      });
+      return { bytes, content };
+    },
+    async freeze(by) {
+      admit(by);
+      if (state.phase !== 'frozen') {
+        state = { ...state, phase: 'frozen', message: 'The farm stands still while the rest is copied.' };
+        try {
+          await options.freeze();
+          await options.copyDatabase(join(dataFolder, COPY));
+        } catch (error) {
+          fail((error as Error).message);
+          throw error;
+        }
+      }
+      return counted();
+    },
+    async complete(by, peerAddress) {
+      const device = admit(by);
+      if (state.phase !== 'frozen') throw new LanyardError({ code: 'CONFLICT', message: 'freeze comes before complete' });
+      giveUp();
+      const chain = await options.move(device, peerAddress, asker ?? by);
+      state = { ...state, phase: 'done', doneBytes: state.totalBytes, message: 'The other device coordinates now.' };
+      logger.info('coordination was handed over', { to: device, address: peerAddress });
+      await rm(join(dataFolder, COPY), { force: true });
+      return chain;
+    },
+  };
+}

@@ -1,0 +1,240 @@
+import { z } from 'zod';
+import { ADMINS, READERS, type Route } from './api-route.ts';
+import {
+  admissionSchema,
+  auditEntrySchema,
+  deviceIdSchema,
+  farmIdSchema,
+  handoverManifestSchema,
+  handoverStateSchema,
+  inviteInfoSchema,
+  joinAnswerSchema,
+  joinRequestSchema,
+  pairReplySchema,
+  pairRevealSchema,
+  pairStartSchema,
+  roleSchema,
+  rosterAnswerSchema,
+  rosterDeviceSchema,
+  TRUST_LIMITS,
+  tokenInfoSchema,
+} from './trust.ts';
+
+/** The part of the HTTP API that says who belongs to the farm: joining, devices, tokens, the audit log, and handing coordination over. */
+
+/** Every device of the farm may ask who else is in it. */
+const DEVICES = [...READERS, 'worker'] as const;
+const ticket = z.object({ admission: z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 hexadecimal digits') });
+const deviceParams = z.object({ device: deviceIdSchema });
+const okSchema = z.object({ ok: z.literal(true) });
+
+export const TRUST_ROUTES = {
+  join: {
+    method: 'POST',
+    path: '/api/join',
+    roles: ['anonymous'],
+    summary: 'A device asks to be let in with the secret of an invite',
+    body: joinRequestSchema,
+    answer: joinAnswerSchema,
+  },
+  startPairing: {
+    method: 'POST',
+    path: '/api/pairing/start',
+    roles: ['anonymous'],
+    summary: 'A device begins to pair by six digits: it binds itself to a nonce',
+    body: pairStartSchema,
+    answer: pairReplySchema,
+  },
+  revealPairing: {
+    method: 'POST',
+    path: '/api/pairing/reveal',
+    roles: ['anonymous'],
+    summary: 'The device shows its nonce; both sides can now show the digits',
+    body: pairRevealSchema,
+    answer: joinAnswerSchema,
+  },
+  joinState: {
+    method: 'GET',
+    path: '/api/join/:admission',
+    roles: ['anonymous'],
+    summary: 'How a request to be let in stands; its id is a secret of the device that asked',
+    params: ticket,
+    answer: joinAnswerSchema,
+  },
+  roster: {
+    method: 'GET',
+    path: '/api/roster',
+    roles: DEVICES,
+    summary: 'The signed rosters after a version, oldest first; and where the coordinator is, when that is another device now',
+    query: z.object({ since: z.coerce.number().int().min(0).default(0) }),
+    answer: rosterAnswerSchema,
+  },
+  listDevices: {
+    method: 'GET',
+    path: '/api/devices',
+    roles: READERS,
+    summary: 'The devices of the farm',
+    answer: z.object({
+      farm: z.object({ id: farmIdSchema, name: z.string() }),
+      coordinator: deviceIdSchema,
+      term: z.number().int(),
+      devices: z.array(rosterDeviceSchema.omit({ certificate: true })),
+    }),
+  },
+  updateDevice: {
+    method: 'PATCH',
+    path: '/api/devices/:device',
+    roles: ADMINS,
+    summary: 'Changes the roles of a device',
+    params: deviceParams,
+    body: z.strictObject({ roles: z.array(roleSchema).min(1) }),
+    answer: okSchema,
+  },
+  removeDevice: {
+    method: 'DELETE',
+    path: '/api/devices/:device',
+    roles: ADMINS,
+    summary: 'Removes a device: it is cut off at once, and its tasks go back to the queue',
+    params: deviceParams,
+    answer: okSchema,
+  },
+  createInvite: {
+    method: 'POST',
+    path: '/api/invites',
+    roles: ADMINS,
+    summary: 'Makes an invite, good for one device and ten minutes; its link and text are shown once',
+    body: z.strictObject({
+      role: roleSchema.default('worker'),
+      /** Whether who brings it is in at once; else an administrator looks at the device first. */
+      approve: z.boolean().default(false),
+    }),
+    answer: z.object({ id: z.string(), link: z.string(), text: z.string(), role: roleSchema, expiresAt: z.number() }),
+  },
+  listInvites: {
+    method: 'GET',
+    path: '/api/invites',
+    roles: ADMINS,
+    summary: 'Open invites, without their secrets',
+    answer: z.object({ invites: z.array(inviteInfoSchema) }),
+  },
+  revokeInvite: {
+    method: 'DELETE',
+    path: '/api/invites/:invite',
+    roles: ADMINS,
+    summary: 'Takes an open invite back',
+    params: z.object({ invite: z.string().regex(/^[0-9a-f]{8}$/) }),
+    answer: okSchema,
+  },
+  listAdmissions: {
+    method: 'GET',
+    path: '/api/admissions',
+    roles: ADMINS,
+    summary: 'Devices that wait to be let in',
+    answer: z.object({ admissions: z.array(admissionSchema.omit({ certificate: true })) }),
+  },
+  approveAdmission: {
+    method: 'POST',
+    path: '/api/admissions/:admission/approve',
+    roles: ADMINS,
+    summary: 'Lets a device in, as what it asked for or in another role',
+    params: ticket,
+    body: z.strictObject({ role: roleSchema.optional() }),
+    answer: okSchema,
+  },
+  refuseAdmission: {
+    method: 'POST',
+    path: '/api/admissions/:admission/refuse',
+    roles: ADMINS,
+    summary: 'Turns a device away',
+    params: ticket,
+    answer: okSchema,
+  },
+  listTokens: {
+    method: 'GET',
+    path: '/api/tokens',
+    roles: ADMINS,
+    summary: 'Bearer tokens, without the tokens themselves',
+    answer: z.object({ tokens: z.array(tokenInfoSchema) }),
+  },
+  createToken: {
+    method: 'POST',
+    path: '/api/tokens',
+    roles: ADMINS,
+    summary: 'Makes a token for a person or a script; it is shown once',
+    body: z.strictObject({
+      name: z.string().trim().min(1).max(200),
+      role: roleSchema,
+      /** Days until it expires; null: never. */
+      days: z.number().int().min(1).max(3_650).nullable().default(90),
+    }),
+    answer: z.object({
+      token: z.string(),
+      /** Strings that carry the token, an address and the coordinator's fingerprint; one for each address that others reach. */
+      connections: z.array(z.string()),
+    }),
+  },
+  revokeToken: {
+    method: 'DELETE',
+    path: '/api/tokens/:token',
+    roles: ADMINS,
+    summary: 'Revokes a token',
+    params: z.object({ token: z.string().regex(/^[0-9a-f]{12}$/) }),
+    answer: okSchema,
+  },
+  audit: {
+    method: 'GET',
+    path: '/api/audit',
+    roles: ADMINS,
+    summary: 'The audit log, newest first',
+    query: z.object({
+      before: z.coerce.number().int().min(1).optional(),
+      limit: z.coerce.number().int().min(1).max(TRUST_LIMITS.auditPage).default(100),
+    }),
+    answer: z.object({ entries: z.array(auditEntrySchema) }),
+  },
+  moveCoordinator: {
+    method: 'POST',
+    path: '/api/coordinator',
+    roles: ADMINS,
+    summary: 'Begins to hand coordination over to another device that is connected',
+    body: z.strictObject({ device: deviceIdSchema }),
+    answer: handoverStateSchema,
+  },
+  coordinatorState: {
+    method: 'GET',
+    path: '/api/coordinator',
+    roles: READERS,
+    summary: 'How handing coordination over stands',
+    answer: handoverStateSchema,
+  },
+  handoverManifest: {
+    method: 'GET',
+    path: '/api/handover/manifest',
+    roles: ['worker', 'admin'],
+    summary: 'For the device that takes over: the files of the farm',
+    answer: handoverManifestSchema,
+  },
+  handoverFile: {
+    method: 'GET',
+    path: '/api/handover/file',
+    roles: ['worker', 'admin'],
+    summary: 'For the device that takes over: one file of the manifest, from an offset',
+    query: z.object({ path: z.string().min(1).max(512), offset: z.coerce.number().int().min(0).default(0) }),
+    bytes: { answer: 'application/octet-stream' },
+  },
+  freezeHandover: {
+    method: 'POST',
+    path: '/api/handover/freeze',
+    roles: ['worker', 'admin'],
+    summary: 'For the device that takes over: nothing changes here from now on; the last files',
+    answer: handoverManifestSchema,
+  },
+  completeHandover: {
+    method: 'POST',
+    path: '/api/handover/complete',
+    roles: ['worker', 'admin'],
+    summary: 'For the device that takes over: it has everything; the roster that makes it the coordinator',
+    body: z.strictObject({ peerPort: z.number().int().min(1).max(65_535) }),
+    answer: rosterAnswerSchema,
+  },
+} as const satisfies Record<string, Route>;
