@@ -3,7 +3,7 @@ import type { Handler } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { chooseNode } from './targets.ts';
 import type { Style } from './terminal.ts';
-import { plain } from './text.ts';
+import { plain, shortId } from './text.ts';
 import { formatDuration } from './units.ts';
 
 export const nodes: Handler = async (context) => {
@@ -16,8 +16,8 @@ export const nodes: Handler = async (context) => {
   const now = Date.now();
   context.terminal.table(
     [
-      { title: 'NODE', flexible: true },
       { title: 'NAME', flexible: true },
+      { title: 'NODE', flexible: true },
       { title: 'STATUS' },
       { title: 'AVAILABILITY' },
       { title: 'TASKS', align: 'right' },
@@ -32,8 +32,8 @@ export const nodes: Handler = async (context) => {
     answer.nodes.map((node) => {
       const { description, used, metrics } = node;
       return [
-        description.id,
         description.name,
+        shortId(description.id),
         { text: node.status, style: statusStyle(node) },
         node.availability,
         `${used.slots}/${description.maxParallel}`,

@@ -141,3 +141,8 @@ export function shorten(text: string, columns: number): string {
   }
   return `${result}…`;
 }
+
+/** The beginning of a device's id, which is enough to tell it from others and to name it in commands; ids of other kinds as they are. */
+export function shortId(id: string): string {
+  return /^[a-z2-7]{52}$/.test(id) ? id.slice(0, 8) : id;
+}

@@ -4,7 +4,7 @@ import type { Client } from '../api/client.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { countsText } from './job-commands.ts';
-import { plain } from './text.ts';
+import { plain, shortId } from './text.ts';
 import { formatDuration } from './units.ts';
 
 /**
@@ -63,7 +63,7 @@ export async function reportEnd(context: Context, client: Client, job: JobView):
   for (const task of tasks) {
     const exit = task.exitCode === null ? '' : `, exit code ${task.exitCode}`;
     terminal.note(
-      `  task ${task.id} on ${plain(task.node ?? 'no node')}: ${plain(task.message ?? task.reason ?? task.state)}${exit}; see \`lanyard logs ${task.id}\``,
+      `  task ${task.id} on ${plain(task.node === null ? 'no node' : shortId(task.node))}: ${plain(task.message ?? task.reason ?? task.state)}${exit}; see \`lanyard logs ${task.id}\``,
     );
   }
   if (total > tasks.length) terminal.note(`  and ${total - tasks.length} more; see \`lanyard tasks ${job.id} --state FAILED,TIMED_OUT\``);

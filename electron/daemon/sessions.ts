@@ -63,7 +63,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const hello = async (connection: WorkerConnection, message: Hello, identity: Identity) => {
     if (refusal !== undefined) return connection.close(refusal);
     newest.set(connection.node, connection);
-    logger.info('worker connected', { node: connection.node, name: message.node.name, token: identity.subject });
+    logger.info('worker connected', { node: connection.node, name: message.node.name, by: identity.subject });
     const offsets = await Promise.all(message.attempts.map(async ({ attempt }) => ({ attempt, offset: await logs.size(attempt) })));
     // While the disk was asked, the worker may have gone, or come again on another connection.
     if (newest.get(connection.node) !== connection) return;

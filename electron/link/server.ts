@@ -92,7 +92,6 @@ export function attachLinkServer(options: LinkServerOptions): LinkServer {
         return;
       }
       if (nodes.get(connection.node) === connection) nodes.delete(connection.node);
-      logger.info('a worker is disconnected', { node: connection.node, reason });
       handlers.closed(connection, reason);
     },
   });
