@@ -94,6 +94,7 @@ function applied(farm: FarmData, changes: Changes): Partial<FarmData> {
   for (const [id, node] of changes.nodes) node === null ? forgetNode(id) : recordMetrics(node);
   return {
     ...(link === undefined ? {} : { link }),
+    ...(link?.state === 'live' && farm.link.state !== 'live' ? { connections: farm.connections + 1 } : {}),
     ...(snapshot === undefined ? {} : { farm: snapshot.farm }),
     ...(totals === undefined ? {} : { totals }),
     jobs,

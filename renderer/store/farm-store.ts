@@ -12,6 +12,8 @@ export type Role = 'viewer' | 'submitter' | 'worker' | 'admin';
  */
 export interface FarmData {
   readonly link: LinkState;
+  /** How often the farm was found: grows when the coordinator is back. */
+  readonly connections: number;
   readonly farm: { readonly id: string; readonly name: string } | null;
   readonly version: string | null;
   /** Null until the coordinator has said it. */
@@ -31,6 +33,7 @@ export type FarmStore = StoreApi<FarmData>;
 export function createFarmStore(): FarmStore {
   return createStore<FarmData>(() => ({
     link: { state: 'connecting' },
+    connections: 0,
     farm: null,
     version: null,
     role: null,

@@ -3,6 +3,7 @@ import { expect, SMALL, test } from './support/test.ts';
 
 test('a node is found on the map and in the table, paused, and takes work again', async ({ page, farm }) => {
   await page.goto(farm.link);
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
   await page.keyboard.press('g');
   await page.keyboard.press('f');
   await expect(page.getByRole('heading', { name: 'Farm' })).toBeVisible();
@@ -51,6 +52,7 @@ test('a coordinator that goes away is told, and the screen goes on when it is ba
 
 test('commands are found by name, and shortcuts are listed', async ({ page, farm }) => {
   await page.goto(farm.link);
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
   await page.keyboard.press('Control+k');
   await page.keyboard.type('light');
   await page.keyboard.press('Enter');

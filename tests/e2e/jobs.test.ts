@@ -129,6 +129,7 @@ test('many jobs are chosen by the keyboard, held together, and let go by Undo', 
   for (let index = 0; index < 3; index += 1)
     ids.push(await farm.submit({ name: `waits-${index}`, command: 'true', requirements: { ...SMALL.requirements, labels: ['nowhere'] } }));
   await page.goto(farm.link);
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
   await page.keyboard.press('/');
   await page.keyboard.type('waits-');
   await expect(page.locator('[data-job]')).toHaveCount(3);
@@ -155,7 +156,7 @@ test('many jobs are chosen by the keyboard, held together, and let go by Undo', 
 test('two browsers see the same, and a viewer is offered nothing to do', async ({ page, farm, browser }) => {
   const context = await browser.newContext();
   const other = await context.newPage();
-  const problems = watchConsole(other);
+  const problems = await watchConsole(other);
   const job = await farm.submit({ name: 'shared', command: 'true', requirements: { ...SMALL.requirements, labels: ['nowhere'] } });
   await page.goto(farm.link);
   await other.goto(farm.viewerLink);

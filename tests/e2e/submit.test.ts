@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from '@playwright/test';
+import { drop } from './support/drop.ts';
 import { expect, test } from './support/test.ts';
 import { createZip } from './support/zip.ts';
 
@@ -13,23 +13,6 @@ const DESCRIPTION = {
   outputs: ['{frame:4}.txt'],
   requirements: { cpu: 0.1, ramMb: 32 },
 };
-
-/** Drops a file of this page's own making on the window, as a hand would. */
-async function drop(page: Page, name: string, bytes: Buffer): Promise<void> {
-  const transfer = await page.evaluateHandle(
-    ({ name, base64 }) => {
-      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-      const carried = new DataTransfer();
-      carried.items.add(new File([bytes], name, { type: 'application/zip' }));
-      return carried;
-    },
-    { name, base64: bytes.toString('base64') },
-  );
-  const target = page.getByRole('main');
-  await target.dispatchEvent('dragenter', { dataTransfer: transfer });
-  await expect(page.getByText('Drop a zip or a folder to submit it')).toBeVisible();
-  await target.dispatchEvent('drop', { dataTransfer: transfer });
-}
 
 test('a zip that is dropped fills the form, runs, and gives its outputs', async ({ page, farm }) => {
   await page.goto(farm.link);

@@ -3,7 +3,8 @@ import { useStore } from 'zustand';
 import type { JobDetail, JobView } from '../../../shared/view.ts';
 import { go, hrefOf } from '../../app/router.ts';
 import { useClient } from '../../client/client.ts';
-import { useJob, useMaySubmit } from '../../store/farm-store.ts';
+import { useFarm, useJob, useMaySubmit } from '../../store/farm-store.ts';
+import { useAnswer } from '../../store/use-answer.ts';
 import { controls, ErrorNote } from '../../ui/controls.tsx';
 import { formatCount, formatDuration, formatFullTime, formatMemory, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
@@ -26,20 +27,8 @@ interface JobPageProps {
 
 /** One job: how far it is, where, what came of it, and what it was asked to do. */
 export function JobPage({ job: id, task }: JobPageProps) {
-  const client = useClient();
-  const [detail, setDetail] = useState<JobDetail | null>(null);
-  const [error, setError] = useState<unknown>(null);
+  const { answer: detail, error } = useAnswer((farm) => farm.call('getJob', { params: { job: id } }), [id]);
   const live = useJob(id);
-  useEffect(() => {
-    let isGone = false;
-    client.call('getJob', { params: { job: id } }).then(
-      (answer) => isGone || setDetail(answer),
-      (cause: unknown) => isGone || setError(cause),
-    );
-    return () => {
-      isGone = true;
-    };
-  }, [client, id]);
   // A job of long ago is not among those that are watched: then it is as it was read.
   const job = live ?? detail;
   if (job === null && error !== null)
@@ -136,7 +125,8 @@ function useTaskPages(job: JobView): TaskPages {
 
 function PagesError({ pages }: { readonly pages: TaskPages }) {
   const error = useStore(pages.store, (state) => state.error);
-  return error === null ? null : <ErrorNote error={error} />;
+  const isAway = useFarm((farm) => farm.link.state === 'lost');
+  return error === null || isAway ? null : <ErrorNote error={error} />;
 }
 
 function Progress({ job }: { readonly job: JobView }) {

@@ -3,6 +3,7 @@ import { type KeyboardEvent, useEffect, useState } from 'react';
 import type { OutputView } from '../../../shared/view.ts';
 import { useClient } from '../../client/client.ts';
 import { toastDone, toastError } from '../../store/toasts.ts';
+import { useAnswer } from '../../store/use-answer.ts';
 import { controls, Empty, ErrorNote } from '../../ui/controls.tsx';
 import { formatBytes, plural } from '../../ui/format.ts';
 import { Filmstrip } from './Filmstrip.tsx';
@@ -24,20 +25,9 @@ interface OutputsProps {
 /** What the job has produced: pictures on a strip, everything in a list. */
 export function Outputs({ job, completed, isLive, expected }: OutputsProps) {
   const client = useClient();
-  const [outputs, setOutputs] = useState<readonly OutputView[] | null>(null);
-  const [error, setError] = useState<unknown>(null);
+  const { answer, error } = useAnswer((farm) => farm.call('listOutputs', { params: { job } }), [job, completed]);
+  const outputs = answer?.outputs ?? null;
   const [chosen, setChosen] = useState<string | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another task that completed may have made more
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      client.call('listOutputs', { params: { job } }).then((answer) => {
-        setOutputs(answer.outputs);
-        setError(null);
-      }, setError);
-    }, 150);
-    return () => clearTimeout(timer);
-  }, [client, job, completed]);
-
   const shown = outputs?.filter((output) => outputKind(output) !== 'other') ?? [];
   const pictures = shown.filter((output) => ['picture', 'still'].includes(outputKind(output)));
   const current = shown.find((output) => keyOf(output) === chosen) ?? pictures.at(-1) ?? null;

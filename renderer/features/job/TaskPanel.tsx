@@ -1,10 +1,11 @@
 import { ScrollText, SquareX, X } from 'lucide-react';
-import { useEffect, useState } from 'react';
-import type { AttemptView, TaskView } from '../../../shared/view.ts';
+import { useState } from 'react';
+import type { AttemptView } from '../../../shared/view.ts';
 import { hrefOf } from '../../app/router.ts';
 import { useClient } from '../../client/client.ts';
 import { useMaySubmit, useNodeName } from '../../store/farm-store.ts';
 import { toastDone, toastError } from '../../store/toasts.ts';
+import { useAnswer } from '../../store/use-answer.ts';
 import { Confirm, controls, ErrorNote, type Question } from '../../ui/controls.tsx';
 import { formatDuration, formatFullTime, formatTime } from '../../ui/format.ts';
 import { isLive, StateChip } from '../../ui/state.tsx';
@@ -21,24 +22,7 @@ interface TaskPanelProps {
 
 /** One task: what it is, and each attempt at it with its log. */
 export function TaskPanel({ job, index, revision, onClose }: TaskPanelProps) {
-  const client = useClient();
-  const [known, setKnown] = useState<{ readonly task: TaskView; readonly attempts: readonly AttemptView[] } | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `revision` says when to read again
-  useEffect(() => {
-    let isGone = false;
-    client.call('getTask', { params: { job, index } }).then(
-      (answer) => {
-        if (isGone) return;
-        setKnown(answer);
-        setError(null);
-      },
-      (cause: unknown) => isGone || setError(cause),
-    );
-    return () => {
-      isGone = true;
-    };
-  }, [client, job, index, revision]);
+  const { answer: known, error } = useAnswer((farm) => farm.call('getTask', { params: { job, index } }), [job, index, revision]);
   const task = known?.task.index === index ? known.task : null;
   return (
     <section className={controls.panel} aria-label={`Task ${index}`}>

@@ -2,12 +2,12 @@ import { ArrowDownToLine, ChevronDown, ChevronUp, Clock, Copy, Download, WrapTex
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { type AttemptId, type AttemptKey, parseAttemptId } from '../../../shared/ids.ts';
-import type { AttemptView } from '../../../shared/view.ts';
 import { hrefOf } from '../../app/router.ts';
 import { useClient } from '../../client/client.ts';
 import { offerDownload } from '../../client/http-client.ts';
 import { useJob, useNodeName } from '../../store/farm-store.ts';
 import { toastDone, toastError } from '../../store/toasts.ts';
+import { useAnswer } from '../../store/use-answer.ts';
 import { controls, ErrorNote, Segmented } from '../../ui/controls.tsx';
 import { formatCount, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
@@ -44,18 +44,11 @@ export function LogPage({ attempt }: { readonly attempt: string }) {
 }
 
 function LogHead({ attempt }: { readonly attempt: string }) {
-  const client = useClient();
   const key = parseAttemptId(attempt) as AttemptKey;
   const job = useJob(key.job);
-  const [attempts, setAttempts] = useState<readonly AttemptView[]>([]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the job says when its attempts may have changed
-  useEffect(() => {
-    // The log itself says what is wrong, if anything is.
-    client.call('getTask', { params: { job: key.job, index: key.index } }).then(
-      (answer) => setAttempts(answer.attempts),
-      () => {},
-    );
-  }, [client, key.job, key.index, job]);
+  // The log itself says what is wrong, if anything is.
+  const { answer } = useAnswer((farm) => farm.call('getTask', { params: { job: key.job, index: key.index } }), [attempt, job]);
+  const attempts = answer?.attempts ?? [];
   const shown = attempts.find((one) => one.id === attempt);
   const node = useNodeName(shown?.node ?? null);
   return (

@@ -19,6 +19,8 @@ export interface WorkerWish {
   readonly zone?: string;
   readonly maxParallel?: number;
   readonly labels?: readonly string[];
+  /** Runs containers of this engine, and nothing without one; absent: runs commands on this machine as they are. */
+  readonly engine?: string;
 }
 
 /** A real farm: the processes that `lanyard up` starts, on this machine and in a folder of their own. */
@@ -31,7 +33,7 @@ export interface TestFarm {
   readonly viewerLink: string;
   readonly client: Client;
   submit(spec: JobSpecInput): Promise<number>;
-  /** Kills the coordinator and starts it again on the same port and data. */
+  /** Kills the coordinator, as a power failure would, and starts it again on the same port and data. */
   restartCoordinator(whileDown?: () => Promise<void>): Promise<void>;
   addWorker(wish: WorkerWish): Promise<void>;
   stop(): Promise<void>;
@@ -79,31 +81,21 @@ export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 50
     client,
     submit: async (spec) => (await client.call('submitJob', { body: { image: null, ...spec } })).id,
     async restartCoordinator(whileDown) {
-      await end(coordinator);
+      await end(coordinator, 'SIGKILL');
       await whileDown?.();
       coordinator = await up();
     },
-    async addWorker({ name, zone = '', maxParallel = 2, labels = [] }) {
-      const own = [
-        '--only',
-        'worker',
-        '--no-discovery',
-        '--data',
-        join(folder, name),
-        '--name',
-        name,
-        '--max-parallel',
-        String(maxParallel),
-        '--allow-host',
-        '--no-docker',
-      ];
+    async addWorker({ name, zone = '', maxParallel = 2, labels = [], engine }) {
+      const self = ['--only', 'worker', '--no-discovery', '--data', join(folder, name), '--name', name];
+      const executor = engine === undefined ? ['--allow-host', '--no-docker'] : ['--docker-socket', engine];
+      const own = [...self, '--max-parallel', String(maxParallel), ...executor];
       const where = zone === '' ? [] : ['--zone', zone];
       const label = labels.flatMap((one) => ['--label', one]);
       const { text: invite } = await client.call('createInvite', { body: { role: 'worker', approve: true } });
       processes.push(await startLanyard(['up', '--join', invite, ...own, ...where, ...label]));
     },
     async stop() {
-      await Promise.all([coordinator, ...processes].map(end));
+      await Promise.all([coordinator, ...processes].map((one) => end(one, 'SIGTERM')));
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
@@ -120,10 +112,10 @@ async function startLanyard(args: readonly string[]): Promise<ChildProcess> {
   return child;
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(signal);
   await ended;
 }
 

@@ -13,7 +13,7 @@ export const test = base.extend<{ page: Page }, { farm: TestFarm }>({
     { scope: 'worker', timeout: 60_000 },
   ],
   async page({ page }, use) {
-    const problems = watchConsole(page);
+    const problems = await watchConsole(page);
     await use(page);
     expect(problems).toEqual([]);
   },
@@ -24,8 +24,14 @@ export { expect };
 const AWAY = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
 
 /** What a page complains of, but for a coordinator that is away: tests take it away. */
-export function watchConsole(page: Page): readonly string[] {
+export async function watchConsole(page: Page): Promise<readonly string[]> {
   const problems: string[] = [];
+  await page.exposeFunction('reportViolation', (text: string) => problems.push(text));
+  await page.addInitScript(() =>
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+      (window as unknown as { reportViolation(text: string): void }).reportViolation(`${violatedDirective} forbids ${blockedURI}`),
+    ),
+  );
   page.on('console', (message) => {
     // That a blob is not there yet, a file no picture, or a token not known, are answers like any other; the browser writes them down all the same.
     const isAnswer = /\/api\/blobs\/|\/thumbnails\//.test(message.location().url) || /status of 401/.test(message.text());
