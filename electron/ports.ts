@@ -360,6 +360,10 @@ export interface Run {
   stop(graceMs: number): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** From now on it gets `share` (0 to 1) of the CPU that it was given; 1 is all of it. */
+  limitCpu(share: number): Promise<void>;
+  /** CPU time that it has used, ms; undefined where that cannot be told, and after its end. */
+  cpuMs(): Promise<number | undefined>;
 }
 
 /** Why a run could not be started. */
@@ -496,4 +500,24 @@ export interface Machine {
   /** All of it, before the owner's limits. */
   capacity(): Promise<Capacity>;
   metrics(): Promise<Metrics>;
+}
+
+/** What a machine can tell of what its owner does with it. */
+export interface OwnerSenses {
+  /** Since the last input of a person, ms; undefined when nobody can tell. */
+  userIdleMs(): Promise<number | undefined>;
+  /** Undefined: it has no battery, or does not tell. */
+  onBattery(): Promise<boolean | undefined>;
+  /** Time that all cores together were busy since the machine started, ms. */
+  cpuBusyMs(): number;
+  readonly cores: number;
+  /** Of the week from Monday 00:00, by the machine's own wall clock. */
+  minuteOfWeek(): number;
+}
+
+/** The owner's own pause, which outlives a restart. */
+export interface OwnerPause {
+  /** Wall clock at which it ends, ms since 1970; null: when the owner says so; undefined: there is none. */
+  until(): Promise<number | null | undefined>;
+  set(until: number | null | undefined): Promise<void>;
 }

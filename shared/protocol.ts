@@ -40,9 +40,12 @@ export const attemptEndSchema = z.object({
 });
 export type AttemptEnd = Readonly<z.infer<typeof attemptEndSchema>>;
 
-/** Where an attempt stands before it runs: `done` of `total` bytes, 0 of 0 when that is not known. */
+/**
+ * What an attempt is at: `done` of `total` bytes, 0 of 0 when that is not known. `paused`: its command is frozen, because the owner of
+ * the machine needs it, and `running` follows; that time does not count towards its timeout.
+ */
 export const phaseSchema = z.object({
-  phase: z.enum(['fetching', 'unpacking', 'pulling', 'starting', 'running', 'collecting', 'uploading']),
+  phase: z.enum(['fetching', 'unpacking', 'pulling', 'starting', 'running', 'paused', 'collecting', 'uploading']),
   done: z.number().min(0).default(0),
   total: z.number().min(0).default(0),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
+import { parseLadder, parseSchedule } from './owner.ts';
 
 /**
  * Every setting: schema, default, unit and a one-line description. `resolveSettings` in
@@ -19,6 +20,22 @@ const discoverySettings = {
     .default([])
     .describe('network interfaces (names or networks such as 10.0.0.0/24) to find others on; default: those that lead to a local network'),
 };
+
+/** Says what is wrong with a text that `parse` does not understand. */
+function refineBy(parse: (text: string) => unknown) {
+  return (text: string, context: z.RefinementCtx) => {
+    const parsed = parse(text);
+    if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: parsed });
+  };
+}
+
+const ladder = (when: string, fallback: string) =>
+  z
+    .string()
+    .max(200)
+    .default(fallback)
+    .superRefine(refineBy(parseLadder))
+    .describe(`what happens to work ${when}: \`slow\`, \`pause\` and \`return\` with how long each lasts, or \`ignore\``);
 
 export const coordinatorSettingsSchema = z.strictObject({
   farmName: z.string().min(1).max(LIMITS.nameLength).default('farm').describe('name of the farm, when it is made'),
@@ -81,6 +98,26 @@ export const workerSettingsSchema = z.strictObject({
     .min(64 * 1024)
     .default(64 * 1024 * 1024)
     .describe('log kept of one attempt, head and tail (bytes)'),
+  schedule: z
+    .string()
+    .max(1_000)
+    .default('')
+    .superRefine(refineBy(parseSchedule))
+    .describe('hours in which work may run here, by the clock of this machine: `mo-fr 18:00-08:00, sa-su 00:00-24:00`; empty: always'),
+  outsideSchedule: ladder('outside these hours', 'return'),
+  idleAfterMs: ms('nobody is at the machine when the last input is so long ago', 300_000, 1_000),
+  whenActive: ladder('while somebody is at the machine', 'ignore'),
+  whenOnBattery: ladder('on battery', 'pause 5m return'),
+  busyPercent: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(50)
+    .describe('CPU used by other programs above which the machine is busy (% of all cores)'),
+  whenBusy: ladder('while it is busy with other programs', 'ignore'),
+  whenPaused: ladder('when the owner pauses it', 'pause 15m return'),
+  slowPercent: z.number().min(1).max(100).default(25).describe('share of its CPU that a slowed task keeps (%)'),
+  ownerClearMs: ms('how long battery and load must be over before work goes on', 30_000, 0),
   stopGraceMs: ms('time between asking a task to end and killing it', 5_000, 0),
 });
 export type WorkerSettings = Readonly<z.infer<typeof workerSettingsSchema>>;

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { TASK_STATES } from '../../shared/job.ts';
 import { ROLES } from '../../shared/trust.ts';
 import type { Handler } from './context.ts';
@@ -153,6 +153,13 @@ function addNodeCommands(add: Add): void {
   );
   add('drain <nodes...>', 'take nodes out of service: what runs there ends, nothing more is placed', async () => (await commands()).drain);
   add('resume <nodes...>', 'let paused or draining nodes work again', async () => (await commands()).resume);
+  add(
+    'owner',
+    'pause or resume the worker of this machine as its owner, whatever the farm says',
+    async () => (await import('./owner-commands.ts')).owner,
+  )
+    .addArgument(new Argument('[action]', 'what to do; nothing: say how it stands').choices(['pause', 'resume']))
+    .option('--for <duration>', 'with pause: how long');
   add('forget <nodes...>', 'remove nodes from the list; what they run goes back to the queue', async () => (await commands()).forget);
 }
 

@@ -11,7 +11,7 @@ import type { FarmMessage } from '../daemon/worker.ts';
 import { createDiscovery } from '../discovery/mdns.ts';
 import { takeOver } from '../handover/taker.ts';
 import { createClock } from '../machine/clock.ts';
-import type { Discovery, Dispose, Executor, Logger } from '../ports.ts';
+import type { Discovery, Dispose, Executor, Logger, OwnerSenses } from '../ports.ts';
 import { findDevice } from '../trust/farm.ts';
 import { pinnedRequest } from '../trust/pinned-request.ts';
 import { VERSION } from '../version.ts';
@@ -36,6 +36,8 @@ export interface NodeOptions {
   readonly dashboardFolder?: string;
   /** Instead of those that the settings switch on. */
   readonly executors?: readonly Executor[];
+  /** What the desktop app knows better of the machine's owner. */
+  readonly senses?: Partial<OwnerSenses>;
   /** How often a device that has no connection to the coordinator, because it does not work, asks for the roster (ms). */
   readonly rosterPollMs?: number;
 }
@@ -199,7 +201,7 @@ class Node implements LanyardNode {
 
   private async startWorker(): Promise<void> {
     if (this.worker !== undefined) return;
-    const { device, settings, logger, executors } = this.options;
+    const { device, settings, logger, executors, senses } = this.options;
     await this.learnFromOtherProcess();
     const worker = await startWorker({
       device,
@@ -209,6 +211,7 @@ class Node implements LanyardNode {
       onConnection: (isUp) => void (isUp ? this.follower.followCoordinator() : this.follower.askAround()),
       onFarmMessage: (message) => void this.onFarmMessage(message),
       ...(executors === undefined ? {} : { executors }),
+      ...(senses === undefined ? {} : { senses }),
     });
     this.worker = worker;
     void worker.refused.then((reason) => this.onRefused(worker, reason));

@@ -3,17 +3,20 @@ import { join } from 'node:path';
 import type { NodeId } from '../../shared/ids.ts';
 import type { NodeDescription } from '../../shared/node.ts';
 import type { WorkerSettings } from '../../shared/settings.ts';
+import { ownerRules } from '../daemon/owner-watch.ts';
 import { type FarmMessage, startWorkerDaemon, type WorkerDaemon } from '../daemon/worker.ts';
 import { createDockerExecutor } from '../executor/docker.ts';
 import { createHostExecutor } from '../executor/host.ts';
 import { openBlobs } from '../files/blobs.ts';
 import { openLogSpools } from '../files/log-spool.ts';
+import { openOwnerPause } from '../files/owner-pause.ts';
 import { openWorkspaces } from '../files/workspaces.ts';
 import { createLinkClient } from '../link/client.ts';
 import { createBlobTransfer } from '../link/transfer.ts';
 import { createClock } from '../machine/clock.ts';
 import { createMachine } from '../machine/machine.ts';
-import type { Executor, Logger, Machine } from '../ports.ts';
+import { createOwnerSenses } from '../machine/owner-senses.ts';
+import type { Executor, Logger, Machine, OwnerSenses } from '../ports.ts';
 import { VERSION } from '../version.ts';
 import { type Device, makePrivateFolder } from './device.ts';
 import type { Locator } from './locator.ts';
@@ -26,6 +29,8 @@ export interface WorkerNodeOptions {
   readonly logger: Logger;
   /** Instead of those that the settings switch on. */
   readonly executors?: readonly Executor[];
+  /** What the desktop app knows better than a program without a window. */
+  readonly senses?: Partial<OwnerSenses>;
   /** A connection stands (again), or a try for one ended without. */
   readonly onConnection: (isUp: boolean) => void;
   readonly onFarmMessage: (message: FarmMessage) => void;
@@ -34,6 +39,14 @@ export interface WorkerNodeOptions {
 export interface WorkerNode {
   readonly id: NodeId;
   readonly refused: Promise<string>;
+  readonly owner: {
+    /** As `pause` takes it; undefined: it is not paused. */
+    pausedUntil(): Promise<number | null | undefined>;
+    /** @param until wall clock, ms since 1970; null: until further notice; undefined: ends the pause */
+    pause(until: number | null | undefined): Promise<void>;
+    /** Somebody came, the power went: looks now instead of within seconds. */
+    look(): Promise<void>;
+  };
   /** Stops what runs, hands it back to the queue and says goodbye. */
   close(): Promise<void>;
 }
@@ -50,6 +63,7 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
   const blobs = await openBlobs(join(dataFolder, 'blobs'));
   const transfer = createBlobTransfer({ endpoint: locator.endpoint, logger });
   const description = await describe(id, machine, settings);
+  const pause = openOwnerPause(join(dataFolder, 'owner.json'));
   const cacheBytes = settings.cacheMb * 1024 * 1024;
   const daemon: WorkerDaemon = await startWorkerDaemon({
     clock,
@@ -82,9 +96,23 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
       }),
     stopGraceMs: settings.stopGraceMs,
     longestRunMs: settings.dockerTimeoutMs,
+    slowShare: settings.slowPercent / 100,
+    owner: { senses: { ...createOwnerSenses(), ...options.senses }, pause, rules: ownerRules(settings) },
     onFarmMessage: options.onFarmMessage,
   });
-  return { id, refused: daemon.refused, close: () => daemon.close('owner-interrupted') };
+  return {
+    id,
+    refused: daemon.refused,
+    owner: {
+      pausedUntil: () => pause.until(),
+      async pause(until) {
+        await pause.set(until);
+        await daemon.lookAtOwner();
+      },
+      look: () => daemon.lookAtOwner(),
+    },
+    close: () => daemon.close('owner-interrupted'),
+  };
 }
 
 function executors({ device, settings, logger }: WorkerNodeOptions, folder: string, slots: number): Executor[] {
@@ -107,7 +135,11 @@ function executors({ device, settings, logger }: WorkerNodeOptions, folder: stri
 }
 
 /** What this machine offers: all of it, less what its owner keeps. */
-async function describe(id: NodeId, machine: Machine, settings: WorkerSettings): Promise<Omit<NodeDescription, 'executors'>> {
+async function describe(
+  id: NodeId,
+  machine: Machine,
+  settings: WorkerSettings,
+): Promise<Omit<NodeDescription, 'executors' | 'availability'>> {
   const whole = await machine.capacity();
   return {
     id,
@@ -123,6 +155,5 @@ async function describe(id: NodeId, machine: Machine, settings: WorkerSettings):
     labels: { os: machine.os, arch: machine.arch, ...settings.labels },
     zone: settings.zone,
     maxParallel: settings.maxParallel ?? Math.max(1, Math.floor(availableParallelism() / 2)),
-    availability: 'available',
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NodeId } from '../../shared/ids.ts';
-import { keyOf, policy, TestFarm } from './farm.fixture.ts';
+import type { CoordinatorEvent } from './events.ts';
+import { CONFIG, held, keyOf, policy, TestFarm } from './farm.fixture.ts';
 import { attemptPhase, holds, stoppingOn } from './queries.ts';
 
 const ASH = 'ash' as NodeId;
@@ -143,5 +144,40 @@ describe('an attempt', () => {
     expect(world.assigned()).toEqual([]);
     world.pass(1);
     expect(world.assigned()).toEqual(['3.0.1@ash']);
+  });
+});
+
+describe('a frozen command', () => {
+  const phase = (name: 'paused' | 'running'): CoordinatorEvent => ({
+    type: 'attempt-phase',
+    node: 'ash' as NodeId,
+    ...keyOf('1.0.1'),
+    phase: { phase: name, done: 0, total: 0 },
+  });
+
+  test('is not timed out while it is frozen, and has the rest of its time afterwards', () => {
+    const world = new TestFarm();
+    world.join('ash');
+    world.submit(1, { policy: policy({}, { timeoutMs: 10_000 }) });
+    world.start('1.0.1');
+    world.turn(phase('paused'));
+    world.passAlive(3_600_000, 'ash');
+    expect(world.taskState('1.0')).toBe('RUNNING');
+    world.turn(phase('running'));
+    world.passAlive(10_000, 'ash');
+    expect(world.taskState('1.0')).toBe('RUNNING');
+    world.passAlive(CONFIG.timeoutSlackMs + 1, 'ash');
+    expect(world.taskState('1.0')).not.toBe('RUNNING');
+  });
+
+  test('runs on for all that the coordinator knows when its worker comes back, until that says otherwise', () => {
+    const world = new TestFarm();
+    world.join('ash');
+    world.submit(1, { policy: policy({}, { timeoutMs: 10_000 }) });
+    world.start('1.0.1');
+    world.turn(phase('paused'));
+    world.join('ash', {}, [held('1.0.1')]);
+    world.passAlive(10_000 + CONFIG.timeoutSlackMs + 1, 'ash');
+    expect(world.taskState('1.0')).not.toBe('RUNNING');
   });
 });

@@ -26,6 +26,7 @@ export function attemptPhase(farm: FarmState, event: EventOf<'attempt-phase'>): 
   }
   task.phase = event.phase;
   if (task.state === 'ASSIGNED') task.sinceMs = farm.now.elapsedMs;
+  else noteFrozen(farm, task, event.phase.phase === 'paused');
   jobChanged(farm, task.job);
 }
 
@@ -50,6 +51,24 @@ export function attemptEnded(farm: FarmState, event: EventOf<'attempt-ended'>): 
   node.stopping.delete(attempt);
   release(farm, node, lease.demand, lease.gpus);
   nodeChanged(farm, node);
+}
+
+/** The time in which a command is frozen does not count towards its timeout; its worker ends it for its owner when that takes too long. */
+function noteFrozen(farm: FarmState, task: Task, frozen: boolean): void {
+  if (frozen) {
+    if (task.frozenSinceMs === 0) task.frozenSinceMs = farm.now.elapsedMs;
+    return;
+  }
+  thawTask(farm, task);
+}
+
+/** Its command goes on, or its worker will say again that it is frozen. */
+export function thawTask(farm: FarmState, task: Task): void {
+  if (task.frozenSinceMs === 0 || task.node === null) return;
+  if (task.phase?.phase === 'paused') task.phase = null;
+  task.sinceMs += farm.now.elapsedMs - task.frozenSinceMs;
+  task.frozenSinceMs = 0;
+  scheduleCheck(farm, task.node, task.sinceMs + task.job.shared.policy.timeoutMs + farm.config.timeoutSlackMs);
 }
 
 /** The command of an ASSIGNED task runs; one that runs already just goes on. */

@@ -2,7 +2,7 @@ import { type AttemptId, attemptId, type BlobId, parseAttemptId } from '../../sh
 import type { EndReason } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
 import type { HeldAttempt } from '../../shared/protocol.ts';
-import { currentTask, startTask } from './attempts.ts';
+import { currentTask, startTask, thawTask } from './attempts.ts';
 import { scheduleCheck } from './deadlines.ts';
 import type { CoordinatorEvent } from './events.ts';
 import { beginProbation } from './health.ts';
@@ -176,6 +176,7 @@ export function nextCheck(farm: FarmState, node: FarmNode): number {
 
 /** @returns the steady-clock time until which the attempt may stay as it is */
 function limitOf(task: Task, assignTimeoutMs: number, timeoutSlackMs: number): number {
+  if (task.frozenSinceMs !== 0) return Number.POSITIVE_INFINITY;
   return task.sinceMs + (task.state === 'RUNNING' ? task.job.shared.policy.timeoutMs + timeoutSlackMs : assignTimeoutMs);
 }
 
@@ -219,6 +220,7 @@ function reconcile(farm: FarmState, node: FarmNode, held: readonly HeldAttempt[]
     keep.add(attempt);
     if (gpus !== undefined && task.gpus.length === 0) task.gpus = adoptGpus(node, task.job.shared.queueClass.demand, gpus);
     task.sinceMs = task.state === 'ASSIGNED' ? farm.now.elapsedMs : task.sinceMs;
+    thawTask(farm, task);
     if (state === 'running') startTask(farm, task);
   }
   for (const task of [...node.tasks])

@@ -206,6 +206,8 @@ export class Task {
   startedAt: number | null = null;
   /** Steady clock: the last sign of progress while ASSIGNED; the start while RUNNING. */
   sinceMs = 0;
+  /** Steady clock: since then its worker keeps it frozen; 0: it does not. */
+  frozenSinceMs = 0;
   phase: Phase | null = null;
   gpus: readonly string[] = NONE;
 

@@ -203,6 +203,7 @@ function finishMove(farm: FarmState, task: Task, state: TaskState, node: FarmNod
   moveTask(farm, task, state);
   task.node = null;
   task.gpus = NONE;
+  task.frozenSinceMs = 0;
   task.phase = null;
   const row: TaskRow = {
     ...rowOfTask(task),

@@ -1,5 +1,7 @@
 import type { AttemptId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
+import type { Availability } from '../../shared/node.ts';
+import type { OwnerLevel } from '../../shared/owner.ts';
 import type { Assignment, AttemptEnd, HeldAttempt, Phase, Report, Work } from '../../shared/protocol.ts';
 
 /** What can happen to a worker. */
@@ -15,6 +17,8 @@ export type WorkerEvent =
   /** The attempt is over on this machine, whatever the reason: nothing of it runs, its files are collected and uploaded. */
   | { readonly type: 'finished'; readonly attempt: AttemptId; readonly end: AttemptEnd }
   | { readonly type: 'time-passed' }
+  /** What the owner of the machine lets happen from now on: to what runs, and to new work. */
+  | { readonly type: 'owner'; readonly level: OwnerLevel; readonly availability: Availability }
   /** Stop everything and say goodbye: the program ends, or its owner wants the machine. */
   | { readonly type: 'shutdown'; readonly reason: EndReason };
 
@@ -23,6 +27,8 @@ export type WorkerEffect =
   | { readonly type: 'run'; readonly assignment: Assignment; readonly work: Work }
   /** End it: ask, and after `graceMs` kill. `finished` follows, with `reason` as its reason. */
   | { readonly type: 'end'; readonly attempt: AttemptId; readonly reason: EndReason; readonly graceMs: number }
+  /** Give its command so much of the machine, and no more. */
+  | { readonly type: 'throttle'; readonly attempt: AttemptId; readonly level: Exclude<OwnerLevel, 'return'> }
   | { readonly type: 'report'; readonly report: Report }
   /** Its folder and log can go: the coordinator has everything it wants of it. */
   | { readonly type: 'forget'; readonly attempt: AttemptId }

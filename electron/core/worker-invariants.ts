@@ -19,6 +19,9 @@ function attemptViolations(state: WorkerState, attempt: WorkerAttempt): string[]
   if (ended && attempt.disowned) found.push('has ended, is disowned, and was not forgotten');
   if (attempt.deadlineMs !== undefined && attempt.state !== 'running') found.push(`is ${attempt.state} and has a deadline`);
   if (attempt.deadlineMs !== undefined && attempt.asked !== undefined) found.push('was asked to end and has a deadline');
+  if (attempt.frozenMs !== undefined && (attempt.state !== 'running' || attempt.deadlineMs !== undefined || attempt.asked !== undefined))
+    found.push(`is ${attempt.state} and frozen, and its time runs`);
+  if (attempt.frozenMs !== undefined && state.level !== 'pause') found.push(`is frozen at the level ${state.level}`);
   if (attempt.disowned && attempt.asked === undefined) found.push('is disowned and was not asked to end');
   if (attempt.waiting !== undefined && (attempt.state !== 'preparing' || attempt.asked !== undefined))
     found.push('waits to run and does not');

@@ -279,3 +279,66 @@ test('invariants name what is wrong', () => {
     `attempt ${FIRST} is preparing and has a deadline`,
   ]);
 });
+
+describe('the owner of the machine', () => {
+  const owner = (level: 'run' | 'slow' | 'pause' | 'return'): WorkerEvent => ({
+    type: 'owner',
+    level,
+    availability: level === 'run' ? 'available' : 'owner-active',
+  });
+
+  function running() {
+    const made = connectedWorker();
+    made.send(assigned(FIRST));
+    made.send({ type: 'started', attempt: FIRST });
+    return made;
+  }
+
+  test('slows, freezes and frees what runs, and a frozen command loses none of its time', () => {
+    const { state, at } = running();
+    expect(workerDeadline(state)).toBe(60_000);
+    expect(at(10_000, owner('slow'))).toEqual([{ type: 'throttle', attempt: FIRST, level: 'slow' }]);
+    expect(at(15_000, owner('slow'))).toEqual([]);
+    expect(at(20_000, owner('pause'))).toEqual([
+      { type: 'throttle', attempt: FIRST, level: 'pause' },
+      report({ kind: 'phase', attempt: FIRST, phase: { phase: 'paused', done: 0, total: 0 } }),
+    ]);
+    expect(workerDeadline(state)).toBeUndefined();
+    expect(at(500_000, { type: 'time-passed' })).toEqual([]);
+    expect(at(500_000, owner('run'))).toEqual([
+      { type: 'throttle', attempt: FIRST, level: 'run' },
+      report({ kind: 'phase', attempt: FIRST, phase: { phase: 'running', done: 0, total: 0 } }),
+    ]);
+    expect(workerDeadline(state)).toBe(540_000);
+  });
+
+  test('has it handed back, which is no fault of anybody', () => {
+    const { at } = running();
+    at(0, owner('pause'));
+    expect(at(1, owner('return'))).toEqual([{ type: 'end', attempt: FIRST, reason: 'owner-interrupted', graceMs: 5_000 }]);
+    expect(at(2, { type: 'finished', attempt: FIRST, end: { ...completed, reason: 'exit' } })).toEqual([
+      ended(FIRST, { ...completed, reason: 'owner-interrupted', message: null, outputs: [] }),
+    ]);
+  });
+
+  test('sends back at once what has not begun, and takes nothing new', () => {
+    const { send } = connectedWorker();
+    send(assigned(FIRST));
+    expect(send(owner('slow'))).toEqual([{ type: 'end', attempt: FIRST, reason: 'owner-interrupted', graceMs: 5_000 }]);
+    expect(send(assigned(SECOND))).toEqual([
+      report({ kind: 'ended', attempt: SECOND, end: expect.objectContaining({ reason: 'owner-interrupted' }) }),
+    ]);
+    send(owner('run'));
+    expect(send(assigned(SECOND))).toEqual([expect.objectContaining({ type: 'run' })]);
+  });
+
+  test('is not asked again by a coordinator that comes back: it hears what is frozen', () => {
+    const { send } = running();
+    send({ type: 'disconnected' });
+    expect(send(owner('pause'))).toEqual([{ type: 'throttle', attempt: FIRST, level: 'pause' }]);
+    expect(send({ type: 'connected', stop: [] })).toEqual([
+      report({ kind: 'started', attempt: FIRST }),
+      report({ kind: 'phase', attempt: FIRST, phase: { phase: 'paused', done: 0, total: 0 } }),
+    ]);
+  });
+});

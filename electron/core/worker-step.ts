@@ -1,6 +1,8 @@
 import { type AttemptId, parseAttemptId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
+import type { Availability } from '../../shared/node.ts';
+import type { OwnerLevel } from '../../shared/owner.ts';
 import type { Assignment, AttemptEnd, Work } from '../../shared/protocol.ts';
 import type { Now } from './events.ts';
 import type { HeldAttempts, WorkerEffect, WorkerEvent } from './worker-events.ts';
@@ -22,6 +24,8 @@ export interface WorkerAttempt {
   state: 'preparing' | 'running' | 'ended';
   /** Steady-clock ms at which its command has run too long; undefined while no command of it runs. */
   deadlineMs: number | undefined;
+  /** What was left of its time when its command was frozen, ms; undefined while it is not. */
+  frozenMs: number | undefined;
   /** Why it was asked to end; the first who asks is heard. */
   asked: EndReason | undefined;
   /** The coordinator has given it up: it ends without a report. */
@@ -37,12 +41,15 @@ export interface WorkerState {
   /** Set by `shutdown`: nothing more is taken. */
   closing: EndReason | undefined;
   saidGoodbye: boolean;
+  /** What the owner of the machine lets happen. */
+  level: Exclude<OwnerLevel, 'return'>;
+  availability: Availability;
   /** In the order of their assignment. */
   readonly attempts: Map<AttemptId, WorkerAttempt>;
 }
 
 export function createWorkerState(config: WorkerConfig): WorkerState {
-  return { config, connected: false, closing: undefined, saidGoodbye: false, attempts: new Map() };
+  return { config, connected: false, closing: undefined, saidGoodbye: false, level: 'run', availability: 'available', attempts: new Map() };
 }
 
 /** Tells the worker what happened, and returns what is to be done about it, in this order. */
@@ -81,6 +88,9 @@ export function workerStep(state: WorkerState, event: WorkerEvent, now: Now): Wo
         if (attempt.deadlineMs !== undefined && attempt.deadlineMs <= now.elapsedMs)
           askToEnd(state, attempt, 'timeout', state.config.stopGraceMs, effects);
       break;
+    case 'owner':
+      obeyOwner(state, event, now, effects);
+      break;
     case 'shutdown':
       state.closing ??= event.reason;
       for (const attempt of state.attempts.values()) askToEnd(state, attempt, event.reason, state.config.stopGraceMs, effects);
@@ -114,6 +124,7 @@ function connect(state: WorkerState, stop: readonly AttemptId[], effects: Worker
   for (const attempt of state.attempts.values()) {
     if (attempt.disowned) continue;
     if (attempt.state === 'running') effects.push({ type: 'report', report: { kind: 'started', attempt: attempt.id } });
+    if (attempt.frozenMs !== undefined) notePause(state, attempt, 'paused', effects);
     if (attempt.end !== undefined) effects.push({ type: 'report', report: { kind: 'ended', attempt: attempt.id, end: attempt.end } });
   }
 }
@@ -139,6 +150,11 @@ function assign(state: WorkerState, assignment: Assignment, works: readonly Work
     refuse(id, 'infrastructure', `the worker already holds ${state.attempts.size} attempts that are not acknowledged`, effects);
     return;
   }
+  // It was on its way when the owner's word went out; the coordinator has heard of that before it hears of this.
+  if (state.availability !== 'available') {
+    refuse(id, 'owner-interrupted', `the owner of the machine keeps it (${state.availability})`, effects);
+    return;
+  }
   const job = parseAttemptId(id)?.job;
   const work = works.find((candidate) => candidate.job === job);
   if (work === undefined) {
@@ -152,6 +168,7 @@ function assign(state: WorkerState, assignment: Assignment, works: readonly Work
     waiting: { assignment, work },
     state: 'preparing',
     deadlineMs: undefined,
+    frozenMs: undefined,
     asked: undefined,
     disowned: false,
     end: undefined,
@@ -181,7 +198,7 @@ function endWithoutRun(reason: EndReason, message: string | null): AttemptEnd {
 function askToEnd(state: WorkerState, attempt: WorkerAttempt, reason: EndReason, graceMs: number, effects: WorkerEffect[]): void {
   if (attempt.state === 'ended' || attempt.asked !== undefined) return;
   attempt.asked = reason;
-  attempt.deadlineMs = undefined;
+  forgetTime(attempt);
   if (attempt.waiting === undefined) effects.push({ type: 'end', attempt: attempt.id, reason, graceMs });
   else finish(state, attempt.id, endWithoutRun(reason, null), effects);
 }
@@ -190,7 +207,7 @@ function notePhase(state: WorkerState, event: Extract<WorkerEvent, { type: 'phas
   const attempt = state.attempts.get(event.attempt);
   if (attempt === undefined || attempt.state === 'ended') return;
   // The command is over; a slow network must not turn a finished render into a timeout.
-  if (event.phase.phase === 'collecting' || event.phase.phase === 'uploading') attempt.deadlineMs = undefined;
+  if (event.phase.phase === 'collecting' || event.phase.phase === 'uploading') forgetTime(attempt);
   if (state.connected && !attempt.disowned)
     effects.push({ type: 'report', report: { kind: 'phase', attempt: attempt.id, phase: event.phase } });
 }
@@ -203,11 +220,57 @@ function start(state: WorkerState, id: AttemptId, now: Now, effects: WorkerEffec
   if (state.connected && !attempt.disowned) effects.push({ type: 'report', report: { kind: 'started', attempt: id } });
 }
 
+/**
+ * The owner's word goes before all others: no coordinator is asked. What has not begun to run goes back at once, for nothing of it
+ * is lost.
+ */
+function obeyOwner(
+  state: WorkerState,
+  { level, availability }: Extract<WorkerEvent, { type: 'owner' }>,
+  now: Now,
+  effects: WorkerEffect[],
+): void {
+  state.availability = availability;
+  const before = state.level;
+  // What is handed back gets its last seconds at the share that it has.
+  if (level !== 'return') state.level = level;
+  for (const attempt of state.attempts.values()) {
+    if (level === 'return' || (availability !== 'available' && attempt.state === 'preparing'))
+      askToEnd(state, attempt, 'owner-interrupted', state.config.stopGraceMs, effects);
+    else if (level !== before && attempt.state === 'running') throttle(state, attempt, now, effects);
+  }
+}
+
+/** The time in which a command is frozen is not its own. */
+function throttle(state: WorkerState, attempt: WorkerAttempt, now: Now, effects: WorkerEffect[]): void {
+  if (attempt.asked !== undefined) return;
+  effects.push({ type: 'throttle', attempt: attempt.id, level: state.level });
+  if (state.level === 'pause' && attempt.deadlineMs !== undefined) {
+    attempt.frozenMs = Math.max(0, attempt.deadlineMs - now.elapsedMs);
+    attempt.deadlineMs = undefined;
+    notePause(state, attempt, 'paused', effects);
+  } else if (state.level !== 'pause' && attempt.frozenMs !== undefined) {
+    attempt.deadlineMs = now.elapsedMs + attempt.frozenMs;
+    attempt.frozenMs = undefined;
+    notePause(state, attempt, 'running', effects);
+  }
+}
+
+function notePause(state: WorkerState, attempt: WorkerAttempt, phase: 'paused' | 'running', effects: WorkerEffect[]): void {
+  if (!state.connected || attempt.disowned) return;
+  effects.push({ type: 'report', report: { kind: 'phase', attempt: attempt.id, phase: { phase, done: 0, total: 0 } } });
+}
+
+function forgetTime(attempt: WorkerAttempt): void {
+  attempt.deadlineMs = undefined;
+  attempt.frozenMs = undefined;
+}
+
 function finish(state: WorkerState, id: AttemptId, said: AttemptEnd, effects: WorkerEffect[]): void {
   const attempt = state.attempts.get(id);
   if (attempt === undefined || attempt.state === 'ended') return;
   attempt.state = 'ended';
-  attempt.deadlineMs = undefined;
+  forgetTime(attempt);
   attempt.waiting = undefined;
   if (attempt.disowned) {
     forget(state, id, effects);

@@ -9,6 +9,8 @@ export interface AttemptTools {
   readonly workspaces: Workspaces;
   readonly spools: LogSpools;
   readonly transfer: BlobTransfer;
+  /** Share of its CPU that a slowed command keeps, 0 to 1. */
+  readonly slowShare: number;
   /** @returns the executor that serves this job here, or undefined when it is switched off or absent */
   executorFor(work: Work): Executor | undefined;
   /** Counts task output, in bytes. */
@@ -17,7 +19,7 @@ export interface AttemptTools {
 
 export interface AttemptListener {
   phase(phase: Phase): void;
-  started(): void;
+  started(run: Run): void;
   /** The attempt has its first output: from now on its log can be read. */
   spooling(spool: LogSpool): void;
 }
@@ -28,6 +30,8 @@ export interface RunningAttempt {
   readonly finished: Promise<AttemptEnd>;
   /** Whatever it is at, it stops: what runs is asked to end and killed after `graceMs`. */
   end(graceMs: number): void;
+  /** Holds what runs of it back, or lets it go on. */
+  throttle(level: 'run' | 'slow' | 'pause'): Promise<void>;
 }
 
 /** Ends the attempt early with this reason; thrown inside, never out. */
@@ -43,6 +47,7 @@ export function runAttempt(tools: AttemptTools, assignment: Assignment, work: Wo
   const stopping = new AbortController();
   let run: Run | undefined;
   let graceMs = 0;
+  let throttling: Promise<void> = Promise.resolve();
 
   const attempt = new AttemptLife(tools, assignment, work, listener, stopping.signal, (started) => {
     run = started;
@@ -54,6 +59,17 @@ export function runAttempt(tools: AttemptTools, assignment: Assignment, work: Wo
       graceMs = grace;
       stopping.abort();
       void run?.stop(grace);
+    },
+    throttle(level) {
+      const apply = async () => {
+        if (run === undefined || stopping.signal.aborted) return;
+        if (level === 'pause') return await run.pause();
+        await run.limitCpu(level === 'slow' ? tools.slowShare : 1);
+        await run.resume();
+      };
+      // One after the other, in the order that was asked for.
+      throttling = throttling.catch(() => undefined).then(apply);
+      return throttling;
     },
   };
 }
@@ -113,7 +129,7 @@ class AttemptLife {
     const run = await executor.start(this.runSpec(folder), this.sink);
     if (!('ended' in run)) throw new Early(run.reason, run.message);
     this.onRun(run);
-    this.listener.started();
+    this.listener.started(run);
     const end = await run.ended;
     if (end.reason !== 'completed' || this.workspace === undefined) return finishedEnd(end);
     return { ...finishedEnd(end), ...(await this.collect(this.workspace)) };

@@ -1,26 +1,30 @@
 import type { AttemptId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
-import type { Metrics, NodeDescription } from '../../shared/node.ts';
+import type { Availability, Metrics, NodeDescription } from '../../shared/node.ts';
 import { type CoordinatorMessage, type Hello, PROTOCOL_VERSION, type Report, type Welcome, type Work } from '../../shared/protocol.ts';
+import type { OwnerDecision } from '../core/owner.ts';
 import type { WorkerEffect, WorkerEvent } from '../core/worker-events.ts';
 import { createWorkerState, heldAttempts, workerDeadline, workerStep } from '../core/worker-step.ts';
 import type { Clock, Dispose, Executor, LinkClient, LinkClientHandlers, Logger, LogSpool } from '../ports.ts';
 import { type AttemptTools, type RunningAttempt, runAttempt } from './attempt.ts';
 import { createLogPump, type LogPump } from './log-pump.ts';
+import { type OwnerWatch, type OwnerWatchOptions, startOwnerWatch } from './owner-watch.ts';
 import { createRates } from './rates.ts';
+import { TaskCpu } from './task-cpu.ts';
 
-export interface WorkerOptions extends Pick<AttemptTools, 'workspaces' | 'spools' | 'transfer'> {
+export interface WorkerOptions extends Pick<AttemptTools, 'workspaces' | 'spools' | 'transfer' | 'slowShare'> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly executors: readonly Executor[];
-  /** Who this node is, without the executors: those are asked. */
-  readonly description: Omit<NodeDescription, 'executors'>;
+  /** Who this node is, without the executors and its availability: those are asked. */
+  readonly description: Omit<NodeDescription, 'executors' | 'availability'>;
   readonly metrics: () => Promise<Metrics>;
   readonly connect: (handlers: LinkClientHandlers) => LinkClient;
   readonly stopGraceMs: number;
   readonly longestRunMs: number;
   /** The coordinator speaks of who belongs to the farm, or asks this device to take its place. */
   readonly onFarmMessage: (message: FarmMessage) => void;
+  readonly owner: Pick<OwnerWatchOptions, 'senses' | 'pause' | 'rules'>;
 }
 
 export type FarmMessage = Extract<CoordinatorMessage, { type: 'roster-changed' | 'take-over' }>;
@@ -29,6 +33,8 @@ export interface WorkerDaemon {
   readonly connected: boolean;
   /** Resolves with the reason when the coordinator refuses this worker for good. */
   readonly refused: Promise<string>;
+  /** Something has happened that the owner's rules may be about: looks now. */
+  lookAtOwner(): Promise<void>;
   /** Stops everything that runs, hands it back, says goodbye. */
   close(reason: EndReason): Promise<void>;
 }
@@ -77,6 +83,9 @@ class Worker implements WorkerDaemon {
   private announcedCache = '';
   private printedBytes = 0;
   private readonly rates: () => { readonly log: number; readonly transfer: number };
+  private readonly taskCpu = new TaskCpu();
+  private ownerWatch!: OwnerWatch;
+  private availability: Availability = 'available';
 
   constructor(options: WorkerOptions) {
     this.options = options;
@@ -99,6 +108,14 @@ class Worker implements WorkerDaemon {
   }
 
   async start(): Promise<void> {
+    const { clock, logger, owner } = this.options;
+    this.ownerWatch = await startOwnerWatch({
+      ...owner,
+      clock,
+      logger,
+      tasksCpuMs: () => this.taskCpu.totalMs(() => clock.elapsedMs()),
+      decided: (decision) => this.obeyOwner(decision),
+    });
     await this.checkExecutors();
     this.link = this.options.connect({
       hello: () => this.hello(),
@@ -108,8 +125,13 @@ class Worker implements WorkerDaemon {
     });
   }
 
+  lookAtOwner(): Promise<void> {
+    return this.ownerWatch.look();
+  }
+
   async close(reason: EndReason): Promise<void> {
     this.executorCheck();
+    this.ownerWatch.close();
     const said = new Promise<void>((resolve) => {
       this.goodbye = resolve;
     });
@@ -146,6 +168,12 @@ class Worker implements WorkerDaemon {
       case 'end':
         this.held.get(effect.attempt)?.running.end(effect.graceMs);
         break;
+      case 'throttle':
+        this.held
+          .get(effect.attempt)
+          ?.running.throttle(effect.level)
+          .catch((error: Error) => this.options.logger.warn('a task could not be held back', { ...effect, error: error.message }));
+        break;
       case 'report':
         this.report(effect.report);
         break;
@@ -163,11 +191,15 @@ class Worker implements WorkerDaemon {
     const { attempt } = assignment;
     const running = runAttempt(this.tools, assignment, work, {
       phase: (phase) => this.take({ type: 'phase', attempt, phase }),
-      started: () => this.take({ type: 'started', attempt }),
+      started: (run) => {
+        this.taskCpu.began(attempt, work.requirements.cpu, () => run.cpuMs(), this.options.clock.elapsedMs());
+        this.take({ type: 'started', attempt });
+      },
       spooling: (spool) => this.startPump(attempt, spool),
     });
     this.held.set(attempt, { running });
     void running.finished.then(async (end) => {
+      this.taskCpu.ended(attempt, this.options.clock.elapsedMs());
       // Said before the end is: the place that it frees is then not offered to what this machine cannot run any more.
       if (end.reason === 'infrastructure' || end.reason === 'executor-unavailable') await this.checkExecutors();
       this.take({ type: 'finished', attempt, end });
@@ -270,7 +302,14 @@ class Worker implements WorkerDaemon {
   // -------------------------------------------------------------------------------------------- what this machine offers
 
   private describe(): NodeDescription {
-    return { ...this.options.description, executors: this.executors.map(({ kind }) => kind) };
+    return { ...this.options.description, executors: this.executors.map(({ kind }) => kind), availability: this.availability };
+  }
+
+  /** The coordinator hears first that nothing new may come, and then what becomes of the rest. */
+  private obeyOwner({ level, availability }: OwnerDecision): void {
+    this.availability = availability;
+    if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
+    this.take({ type: 'owner', level, availability });
   }
 
   private executorFor(work: Work): Executor | undefined {
@@ -315,7 +354,7 @@ class Worker implements WorkerDaemon {
       this.link.send({
         type: 'heartbeat',
         metrics: { ...metrics, logBytesPerSecond: rates.log, transferBytesPerSecond: rates.transfer },
-        availability: this.options.description.availability,
+        availability: this.availability,
         running: this.held.size,
         ...(changed ? { cached: [...cached] } : {}),
       });

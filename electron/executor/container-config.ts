@@ -24,6 +24,7 @@ const MIB = 1024 * 1024;
 const PIDS = 1_024;
 /** The engine refuses less. */
 const LEAST_MEMORY_MB = 6;
+const LEAST_CPUS = 0.01;
 const HOLDER_MEMORY_MB = 16;
 /** A holder ends and removes itself after a day: a node that never comes back leaves none behind, one that lives makes another. */
 const HOLDER_SECONDS = '86400';
@@ -40,6 +41,16 @@ export function ownerLabels(owner: ContainerOwner): Record<string, string> {
 /** Memory that the container gets, MiB. */
 export function memoryMb(run: Pick<RunSpec, 'ramMb'>, limits: OwnerLimits): number {
   return Math.max(LEAST_MEMORY_MB, Math.min(run.ramMb, limits.dockerMemoryMb ?? run.ramMb));
+}
+
+/** CPU cores that the container gets. */
+export function containerCpus(run: Pick<RunSpec, 'cpu'>, limits: OwnerLimits, facts: EngineFacts): number {
+  return Math.max(LEAST_CPUS, Math.min(run.cpu, limits.dockerCpus ?? run.cpu, facts.cpus));
+}
+
+/** What the engine counts CPU in. @param cpus cores; it takes no less than a hundredth of one */
+export function nanoCpus(cpus: number): number {
+  return Math.round(Math.max(LEAST_CPUS, cpus) * 1e9);
 }
 
 /** Globs are tried on the name as it is written and, without a tag or digest, on the name with `:latest`. */
@@ -72,7 +83,7 @@ export function taskContainer(options: {
   const { run, limits } = options;
   const memory = memoryMb(run, limits);
   const command = typeof run.command === 'string' ? ['/bin/sh', '-c', run.command] : [...run.command];
-  const cpus = Math.max(0.01, Math.min(run.cpu, limits.dockerCpus ?? run.cpu, options.facts.cpus));
+  const cpus = containerCpus(run, limits, options.facts);
   const confined = confinement(options.user, memory, options.network);
   return {
     ...confined,
@@ -89,7 +100,7 @@ export function taskContainer(options: {
       Mounts: [{ Type: 'bind', Source: run.folder, Target: FOLDER }],
       Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,mode=1777,size=${Math.max(1, Math.floor(memory / 2))}m` },
       PidsLimit: PIDS,
-      NanoCpus: Math.round(cpus * 1e9),
+      NanoCpus: nanoCpus(cpus),
       Init: true,
       ...(run.gpus.length === 0 ? {} : { DeviceRequests: [{ DeviceIDs: [...run.gpus], Capabilities: [['gpu']] }] }),
     } as ContainerCreateOptions['HostConfig'],

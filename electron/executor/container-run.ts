@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { Run, RunEnd } from '../ports.ts';
+import { nanoCpus } from './container-config.ts';
 import { type Engine, reasonOf, waitForExit } from './engine.ts';
 import { exitMessage } from './exit-message.ts';
 import type { OutputPump } from './output.ts';
@@ -22,6 +23,8 @@ export interface StartedContainer {
   readonly id: string;
   readonly output: OutputPump;
   readonly memoryMb: number;
+  /** Cores. */
+  readonly cpus: number;
   /** Called once, when the run has ended and before anybody hears of it. */
   readonly release: () => void;
 }
@@ -82,6 +85,19 @@ class ContainerRun implements Run {
     if (this.over.signal.aborted || !this.paused) return;
     this.paused = false;
     await this.container.unpause().catch((error: unknown) => this.failUnlessOver(error));
+  }
+
+  async limitCpu(share: number): Promise<void> {
+    if (this.over.signal.aborted) return;
+    const limit = { NanoCpus: nanoCpus(this.started.cpus * share) };
+    await this.container.update(limit).catch((error: unknown) => this.failUnlessOver(error));
+  }
+
+  async cpuMs(): Promise<number | undefined> {
+    if (this.over.signal.aborted) return undefined;
+    const stats = await this.container.stats({ stream: false, 'one-shot': true }).catch(() => undefined);
+    const nanoseconds: unknown = stats?.cpu_stats?.cpu_usage?.total_usage;
+    return typeof nanoseconds === 'number' ? nanoseconds / 1e6 : undefined;
   }
 
   private async finish(): Promise<RunEnd> {

@@ -6,6 +6,7 @@ import type { Phase } from '../../shared/protocol.ts';
 import type { Executor, ExecutorStatus, Logger, LogSink, Run, RunRefused, RunSpec } from '../ports.ts';
 import {
   type ContainerOwner,
+  containerCpus,
   containerUser,
   holderContainer,
   imageAllowed,
@@ -184,7 +185,15 @@ class DockerExecutor implements Executor {
         removals.add(created.id);
         if (holder !== undefined) holders.release(holder);
       };
-      return watchContainer({ engine, client, id: created.id, output, memoryMb: memoryMb(run, options.limits), release });
+      return watchContainer({
+        engine,
+        client,
+        id: created.id,
+        output,
+        memoryMb: memoryMb(run, options.limits),
+        cpus: containerCpus(run, options.limits, facts),
+        release,
+      });
     } catch (error) {
       stream?.destroy();
       removals.add(created.id);

@@ -8,7 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Executor, Logger, LogSink, Run, RunEnd, RunRefused, RunSpec } from '../ports.ts';
 import { exitMessage } from './exit-message.ts';
 import { type OutputPump, pumpOutput } from './output.ts';
-import { createGroupRecords, type GroupRecords, groupLives, signalGroup } from './process-groups.ts';
+import { createGroupRecords, type GroupRecords, groupCpuMs, groupLives, signalGroup } from './process-groups.ts';
+import { createThrottle } from './throttle.ts';
 
 export interface HostExecutorOptions {
   /** Whether the owner of the machine lets jobs run without a container. */
@@ -157,9 +158,12 @@ function watch(child: ChildProcess, group: number, outputs: readonly OutputPump[
   };
 
   const end = finish();
+  const throttle = createThrottle(group, () => ended);
+  void end.then(throttle.release);
   return {
     ended: end,
     async stop(graceMs) {
+      throttle.release();
       killAt = performance.now() + graceMs;
       const over = new AbortController();
       void end.then(() => over.abort());
@@ -171,12 +175,10 @@ function watch(child: ChildProcess, group: number, outputs: readonly OutputPump[
       if (!ended) signalGroup(group, 'SIGKILL');
       await end;
     },
-    async pause() {
-      if (!ended) signalGroup(group, 'SIGSTOP');
-    },
-    async resume() {
-      if (!ended) signalGroup(group, 'SIGCONT');
-    },
+    pause: async () => throttle.set({ frozen: true }),
+    resume: async () => throttle.set({ frozen: false }),
+    limitCpu: async (share) => throttle.set({ share }),
+    cpuMs: async () => (ended ? undefined : groupCpuMs(group)),
   };
 }
 

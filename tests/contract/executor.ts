@@ -242,6 +242,32 @@ export function describeExecutor(name: string, create: () => Promise<ExecutorUnd
       await run.stop(0);
     });
 
+    it('gives a command less CPU and all of it again, and tells how much it has used', async () => {
+      const output = new Output();
+      const run = await begin('echo ready; while [ ! -e go ]; do :; done', output.sink);
+      await output.seen('ready');
+      await run.limitCpu(0.25);
+      await expect.poll(() => run.cpuMs(), { timeout: 10_000 }).toBeGreaterThan(20);
+      await run.pause();
+      await run.resume();
+      await run.limitCpu(1);
+      const before = (await run.cpuMs()) ?? 0;
+      await expect.poll(() => run.cpuMs(), { timeout: 10_000 }).toBeGreaterThan(before + 20);
+      await run.stop(0);
+      await run.limitCpu(0.5);
+      expect(await run.cpuMs()).toBeUndefined();
+    });
+
+    it('stops a slowed command in order', async () => {
+      const output = new Output();
+      const run = await begin('trap "echo asked; exit 3" TERM; echo ready; while :; do sleep 0.05; done', output.sink);
+      await output.seen('ready');
+      await run.limitCpu(0.1);
+      await run.stop(10_000);
+      expect(await run.ended).toMatchObject({ exitCode: 3 });
+      expect(output.text.stdout).toContain('asked');
+    });
+
     it('stops a frozen command', async () => {
       const output = new Output();
       const run = await begin('echo ready; sleep 60', output.sink);

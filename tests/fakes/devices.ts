@@ -17,8 +17,9 @@ export async function startTestNode(options: {
   readonly invite?: string;
   readonly works?: boolean;
   readonly executors?: NodeOptions['executors'];
+  readonly senses?: NodeOptions['senses'];
 }): Promise<LanyardNode> {
-  const { dataFolder, invite, works = true, executors } = options;
+  const { dataFolder, invite, works = true, executors, senses } = options;
   const device = await openDevice(dataFolder);
   if (device.roster.current === undefined) {
     if (invite === undefined) await foundFarm(device, String(options.coordinator?.farmName ?? 'farm'), hostname());
@@ -35,6 +36,7 @@ export async function startTestNode(options: {
     works,
     rosterPollMs: 100,
     ...(executors === undefined ? {} : { executors }),
+    ...(senses === undefined ? {} : { senses }),
   });
 }
 

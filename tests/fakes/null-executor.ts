@@ -4,7 +4,14 @@ import type { Executor, Run, RunEnd } from '../../electron/ports.ts';
 export function createNullExecutor(): Executor {
   const end: RunEnd = { reason: 'completed', exitCode: 0, message: null, ranForMs: 0 };
   const nothing = async () => {};
-  const run: Run = { ended: Promise.resolve(end), stop: nothing, pause: nothing, resume: nothing };
+  const run: Run = {
+    ended: Promise.resolve(end),
+    stop: nothing,
+    pause: nothing,
+    resume: nothing,
+    limitCpu: nothing,
+    cpuMs: async () => undefined,
+  };
   return {
     kind: 'null',
     status: async () => ({ available: true, message: 'Commands are not run.' }),

@@ -215,6 +215,17 @@ describe('submit', () => {
     expect([wrong.code, JSON.parse(wrong.stderr)]).toMatchObject([2, { error: { code: 'INVALID', field: 'frames' } }]);
   });
 
+  test('the owner of the machine pauses it without asking the farm, for a while or until further notice', async () => {
+    const availability = async () => (await json<{ nodes: { availability: string }[] }>('nodes')).nodes.map((node) => node.availability);
+    expect(await json('owner')).toEqual({ paused: false, pausedUntil: null });
+    expect((await lanyard('owner', 'pause', '--for', '2h')).stdout).toMatch(/paused for (1 h 59|2 h 00) min/);
+    await expect.poll(availability, { timeout: 15_000, interval: 500 }).toEqual(['owner-paused']);
+    expect((await lanyard('owner', 'resume')).stdout).toContain('not paused');
+    await expect.poll(availability, { timeout: 15_000, interval: 500 }).toEqual(['available']);
+    expect(await lanyard('owner', 'resume', '--for', '2h')).toMatchObject({ code: 2 });
+    expect(await lanyard('owner', 'pounce')).toMatchObject({ code: 2 });
+  });
+
   test('a job that fails ends with 1 and says where to look', async () => {
     const { code, stderr } = await lanyard('submit', '--host', '--retries', '0', '--wait', '--', 'node', '-e', 'process.exit(7)');
     expect(code).toBe(1);

@@ -62,6 +62,8 @@ export function describeWorkerEvent(event: WorkerEvent): string {
       return `started ${event.attempt}`;
     case 'finished':
       return `finished ${event.attempt} ${event.end.reason}`;
+    case 'owner':
+      return `owner ${event.level} ${event.availability}`;
     case 'shutdown':
       return `shutdown ${event.reason}`;
     case 'disconnected':

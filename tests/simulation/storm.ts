@@ -46,7 +46,7 @@ export function calm({ world, coordinator, workers, pollers }: Farm): void {
   for (const worker of workers) {
     worker.restore();
     worker.unreachable = false;
-    worker.availability = 'available';
+    worker.owner('run', 'available');
     worker.diskFreeMb = worker.description.capacity.diskMb;
   }
   for (const poller of pollers) poller.start();
@@ -99,6 +99,9 @@ function strike({ world, coordinator, workers, pollers }: Farm, fault: Fault): v
   }
 }
 
+/** What an owner who is there lets happen to work. */
+const OWNER_LEVELS = ['slow', 'pause', 'return'] as const;
+
 function trouble({ random, timeline }: World, worker: WorkerHost, fault: Fault): void {
   const { description } = worker;
   const until = random.whole(1_000, 40_000);
@@ -108,10 +111,9 @@ function trouble({ random, timeline }: World, worker: WorkerHost, fault: Fault):
       timeline.after(until, () => worker.restore());
       break;
     case 'owner comes':
-      worker.availability = random.pick(['owner-active', 'on-battery', 'owner-paused']);
-      timeline.after(until, () => {
-        worker.availability = 'available';
-      });
+      worker.owner(random.pick(OWNER_LEVELS), random.pick(['owner-active', 'on-battery', 'owner-paused']));
+      if (random.chance(0.5)) timeline.after(until / 2, () => worker.owner(random.pick(OWNER_LEVELS), 'owner-active'));
+      timeline.after(until, () => worker.owner('run', 'available'));
       break;
     case 'fill a worker':
       worker.diskFreeMb = 10;

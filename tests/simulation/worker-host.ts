@@ -4,6 +4,7 @@ import { createWorkerState, heldAttempts, workerDeadline, workerStep } from '../
 import type { AttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { Availability, Metrics, NodeDescription } from '../../shared/node.ts';
+import type { OwnerLevel } from '../../shared/owner.ts';
 import { type CoordinatorMessage, PROTOCOL_VERSION } from '../../shared/protocol.ts';
 import type { CoordinatorHost } from './coordinator-host.ts';
 import { describeWorkerEvent } from './describe.ts';
@@ -18,7 +19,10 @@ export class WorkerHost {
   /** As it is now; its owner may share less than all for a while. */
   description: NodeDescription;
   private readonly whole: NodeDescription;
-  availability: Availability = 'available';
+  private availability: Availability = 'available';
+  private level: OwnerLevel = 'run';
+  /** What the owner wants, which a machine that sleeps does not know yet. */
+  private wish: { readonly level: OwnerLevel; readonly availability: Availability } = { level: 'run', availability: 'available' };
   diskFreeMb: number;
   /** While true no connection of it comes about. */
   unreachable = false;
@@ -32,6 +36,8 @@ export class WorkerHost {
   /** What runs here, each with a number that its planned doings must still have. */
   private readonly plans = new Map<AttemptId, number>();
   private planned = 0;
+  /** How the commands that run here will end, for those that are frozen meanwhile. */
+  private readonly ends = new Map<AttemptId, ReturnType<typeof endOf>>();
 
   constructor(world: World, coordinator: CoordinatorHost, description: NodeDescription) {
     this.world = world;
@@ -50,6 +56,7 @@ export class WorkerHost {
     if (this.running) return;
     this.running = true;
     this.state = createWorkerState(WORKER_CONFIG);
+    this.take({ type: 'owner', level: this.level, availability: this.availability });
     this.machine.after(this.world.random.whole(0, 500), () => this.connect());
   }
 
@@ -68,6 +75,18 @@ export class WorkerHost {
     if (this.running) this.take({ type: 'shutdown', reason: 'owner-interrupted' });
   }
 
+  /** The owner says what may happen here from now on. */
+  owner(level: OwnerLevel, availability: Availability): void {
+    this.wish = { level, availability };
+    this.machine.whenAwake(() => this.obey());
+  }
+
+  private obey(): void {
+    ({ level: this.level, availability: this.availability } = this.wish);
+    this.describe(this.description);
+    if (this.running) this.take({ type: 'owner', ...this.wish });
+  }
+
   /** The owner keeps most of the machine. */
   shrink(): void {
     this.describe({ ...this.whole, maxParallel: 1, capacity: { ...this.whole.capacity, cpu: 1, gpus: [] } });
@@ -80,7 +99,7 @@ export class WorkerHost {
 
   private describe(description: NodeDescription): void {
     this.description = description;
-    if (this.welcomed) this.connection?.toCoordinator({ type: 'describe', node: description });
+    if (this.welcomed) this.connection?.toCoordinator({ type: 'describe', node: { ...description, availability: this.availability } });
   }
 
   /** This life is over; the next begins a while later. */
@@ -90,6 +109,7 @@ export class WorkerHost {
     this.welcomed = false;
     this.armedAt = undefined;
     this.plans.clear();
+    this.ends.clear();
     this.world.referee.crashed(this.description.id);
     const { random, timeline } = this.world;
     timeline.after(random.whole(500, 30_000), () => this.machine.whenAwake(() => this.start()));
@@ -203,6 +223,9 @@ export class WorkerHost {
       case 'end':
         this.end(effect);
         break;
+      case 'throttle':
+        this.throttle(effect);
+        break;
       case 'report':
         if (effect.report.kind === 'ended') referee.ended(effect.report.attempt);
         this.connection?.toCoordinator({ type: 'reports', reports: [effect.report] });
@@ -218,6 +241,7 @@ export class WorkerHost {
 
   private run({ assignment, work }: Extract<WorkerEffect, { type: 'run' }>): void {
     const { attempt } = assignment;
+    if (this.availability !== 'available') this.world.referee.fail(`${attempt} begins although its owner keeps ${this.description.id}`);
     const fate = drawFate(this.world, this.description.id, attempt, work);
     const plan = this.plan(attempt);
     this.world.referee.running(this.description.id, attempt);
@@ -226,7 +250,16 @@ export class WorkerHost {
       this.planFor(attempt, plan, Math.round(afterMs), () => this.take({ type: 'phase', attempt, phase: { phase, done: 0, total: 0 } }));
     });
     if (fate.runMs !== undefined) this.planFor(attempt, plan, fate.prepareMs, () => this.take({ type: 'started', attempt }));
+    this.ends.set(attempt, fate.end);
     this.planFor(attempt, plan, fate.prepareMs + (fate.runMs ?? 0), () => this.finish(attempt, fate.end));
+  }
+
+  /** A frozen command ends only after it goes on. */
+  private throttle({ attempt, level }: Extract<WorkerEffect, { type: 'throttle' }>): void {
+    const end = this.ends.get(attempt);
+    if (!this.plans.has(attempt) || end === undefined) return;
+    const plan = this.plan(attempt);
+    if (level !== 'pause') this.planFor(attempt, plan, this.world.random.whole(0, 10_000), () => this.finish(attempt, end));
   }
 
   /** Most commands end at once when asked, some at the kill, and some complete in the same moment. */
@@ -251,6 +284,7 @@ export class WorkerHost {
 
   private finish(attempt: AttemptId, end: ReturnType<typeof endOf>): void {
     this.plans.delete(attempt);
+    this.ends.delete(attempt);
     this.world.referee.ended(attempt);
     this.take({ type: 'finished', attempt, end });
   }
