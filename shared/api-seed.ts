@@ -220,6 +220,8 @@ export const executeFieldsSchema = tolerant(
 export type ExecuteFields = z.infer<typeof executeFieldsSchema>;
 
 const READERS = ['viewer', 'submitter', 'worker', 'admin'] as const;
+/** A worker hears of the work that it is given, and of no other. */
+const JOB_READERS = ['viewer', 'submitter', 'admin'] as const;
 const SUBMITTERS = ['submitter', 'admin'] as const;
 const WORKERS = ['worker', 'admin'] as const;
 
@@ -321,7 +323,7 @@ export const SEED_ROUTES = {
   seedStatus: {
     method: 'GET',
     path: '/api/jobs/status',
-    roles: READERS,
+    roles: JOB_READERS,
     summary: 'One job with its output (`?id=` or `?jobId=`), or all, newest first',
     query: tolerant(
       { ...REFERENCE, status: ['state'] },
@@ -386,7 +388,7 @@ export const SEED_ROUTES = {
   seedReadOutput: {
     method: 'GET',
     path: '/api/jobs/stream-output',
-    roles: READERS,
+    roles: JOB_READERS,
     summary: 'The output of the newest (or the named) attempt; as events when `Accept` asks for text/event-stream',
     query: tolerant(
       { ...REFERENCE, stream: ['type'] },

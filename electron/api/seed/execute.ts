@@ -2,8 +2,9 @@ import { posix } from 'node:path';
 import { executeFieldsSchema, type SEED_ROUTES } from '../../../shared/api-seed.ts';
 import { invalid, LanyardError } from '../../../shared/errors.ts';
 import type { BlobId, JobId } from '../../../shared/ids.ts';
-import { JOB_FILE, type JobSpecInput } from '../../../shared/job.ts';
+import { JOB_FILE, type JobSpec, type JobSpecInput } from '../../../shared/job.ts';
 import { readJobFile } from '../../files/unzip.ts';
+import type { Identity } from '../../ports.ts';
 import type { ApiContext } from '../context.ts';
 import type { Call, HandlersOf } from '../route-types.ts';
 import { specOf } from './spec.ts';
@@ -12,20 +13,22 @@ import { seedJob } from './views.ts';
 type ExecuteRoute = (typeof SEED_ROUTES)['seedExecute'];
 
 export function seedExecuteHandlers(context: ApiContext): HandlersOf<{ seedExecute: ExecuteRoute }> {
-  const { farm, blobs } = context;
+  const { farm, blobs, membership } = context;
+  const submit = async (spec: JobSpec, identity: Identity, host: string | undefined) => {
+    const { id, name } = await farm.submit(spec, identity);
+    membership.record('job-submitted', identity.subject, { target: String(id), detail: name });
+    return seedJob(farm.job(id as JobId), undefined, `http://${host}`);
+  };
   return {
     async seedExecute({ request, reply, identity }) {
       const form = await takeForm(context, request, reply);
       const fields = executeFieldsSchema.safeParse(form.fields);
       if (!fields.success) throw invalid(fields.error, 'the form');
-      if (form.blob === undefined) {
-        const { id } = await farm.submit(specOf(fields.data), identity);
-        return seedJob(farm.job(id as JobId), undefined, `http://${request.headers.host}`);
-      }
+      const { host } = request.headers;
+      if (form.blob === undefined) return submit(specOf(fields.data), identity, host);
       const base = jobFile(await readJobFile(blobs.path(form.blob)));
       const spec = specOf({ ...fields.data, filename: fields.data.filename ?? form.filename, input: form.blob }, base);
-      const { id } = await farm.submit(spec, identity);
-      return seedJob(farm.job(id as JobId), undefined, `http://${request.headers.host}`);
+      return submit(spec, identity, host);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { SEED_ROUTES } from '../../../shared/api-seed.ts';
 import { LanyardError } from '../../../shared/errors.ts';
 import type { JobId } from '../../../shared/ids.ts';
 import type { JobDetail } from '../../../shared/view.ts';
+import { assertOwn } from '../auth.ts';
 import type { ApiContext } from '../context.ts';
 import type { HandlersOf } from '../route-types.ts';
 import { acceptInput } from './inputs.ts';
@@ -13,7 +14,7 @@ type Names = 'seedCreate' | 'seedStatus' | 'seedCancel';
 
 /** Jobs, for those who submit. */
 export function seedJobHandlers(context: ApiContext): HandlersOf<Pick<typeof SEED_ROUTES, Names>> {
-  const { farm } = context;
+  const { farm, membership } = context;
   const taskOf = (job: JobDetail, index: number | undefined) =>
     index !== undefined || job.taskCount === 1 ? farm.task(job.id as JobId, index ?? 0).task : undefined;
   const viewOf = (job: JobId, index: number | undefined, host: string | undefined) => {
@@ -23,6 +24,7 @@ export function seedJobHandlers(context: ApiContext): HandlersOf<Pick<typeof SEE
   return {
     async seedCreate({ body, identity, request }) {
       const view = await acceptInput(context, body.fileUrl, request.headers.host, (input) => specOf({ ...body, input }), identity);
+      membership.record('job-submitted', identity.subject, { target: String(view.id), detail: view.name });
       return viewOf(view.id as JobId, undefined, request.headers.host);
     },
     async seedStatus({ query, request, signal }) {
@@ -42,6 +44,7 @@ export function seedJobHandlers(context: ApiContext): HandlersOf<Pick<typeof SEE
     },
     async seedCancel({ body, identity, request }) {
       const job = body.id.job as JobId;
+      assertOwn(identity, farm.job(job));
       const before = viewOf(job, body.id.index, request.headers.host);
       if (body.status !== undefined && body.status !== before.status)
         throw new LanyardError({
@@ -49,6 +52,7 @@ export function seedJobHandlers(context: ApiContext): HandlersOf<Pick<typeof SEE
           field: 'status',
           message: `it is ${before.status}, not ${body.status}; nothing was cancelled`,
         });
+      membership.record('job-cancelled', identity.subject, { target: String(job) });
       await farm.cancel(job, before.taskCount === 1 ? undefined : body.id.index, identity);
       return viewOf(job, body.id.index, request.headers.host);
     },

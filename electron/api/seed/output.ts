@@ -9,20 +9,23 @@ import type { ApiContext } from '../context.ts';
 import { asJsonLines, asText, logRecords } from '../log-text.ts';
 import type { HandlersOf } from '../route-types.ts';
 import { heldAttempt } from './attempts.ts';
+import type { Speakers } from './speakers.ts';
 
 type Names = 'seedWriteOutput' | 'seedReadOutput';
 
 /** Output that a status carries, of both streams together; the rest is at `stream-output`. */
 const HEAD_BYTES = 256 * 1024;
 
-export function seedOutputHandlers({ farm, logs }: ApiContext): HandlersOf<Pick<typeof SEED_ROUTES, Names>> {
+export function seedOutputHandlers({ farm, logs }: ApiContext, speakers: Speakers): HandlersOf<Pick<typeof SEED_ROUTES, Names>> {
   return {
-    async seedWriteOutput({ body, query }) {
+    async seedWriteOutput({ body, query, identity }) {
       const named = body instanceof Uint8Array ? {} : body;
       const reference = named.id ?? query.id;
       if (reference === undefined) throw new LanyardError({ code: 'INVALID', field: 'id', message: 'it is not said whose output this is' });
       const held = heldAttempt(farm, reference, named.workerId ?? query.workerId);
-      if (held === undefined || farm.poll.shouldStop(held.node, held.attempt)) return { success: true, stop: true };
+      if (held === undefined) return { success: true, stop: true };
+      speakers.check(identity, held.node);
+      if (farm.poll.shouldStop(held.node, held.attempt)) return { success: true, stop: true };
       const parts: [LogStream, string | Uint8Array | undefined][] =
         body instanceof Uint8Array
           ? [[query.stream, body]]

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { SEED_ROUTES } from '../../../shared/api-seed.ts';
 import { LanyardError } from '../../../shared/errors.ts';
-import { parseAttemptId } from '../../../shared/ids.ts';
+import { type NodeId, parseAttemptId } from '../../../shared/ids.ts';
 import type { OutputFile } from '../../../shared/job.ts';
 import { type AttemptEnd, attemptEndSchema, type LogStream } from '../../../shared/protocol.ts';
 import type { TaskView } from '../../../shared/view.ts';
@@ -9,16 +9,17 @@ import { nameFault, shownName } from '../../files/names.ts';
 import type { ApiContext } from '../context.ts';
 import type { Call, HandlersOf } from '../route-types.ts';
 import { type Held, heldAttempt } from './attempts.ts';
+import type { Speakers } from './speakers.ts';
 
 type Names = 'seedSucceed' | 'seedFail';
 type Body = Call<(typeof SEED_ROUTES)['seedSucceed']>['body'];
 type Answer = z.output<(typeof SEED_ROUTES)['seedSucceed']['answer']>;
 
 /** How tasks of workers that poll end. Sending the same result again is answered as the first time, so that a lost answer may be asked for again. */
-export function seedResultHandlers(context: ApiContext): HandlersOf<Pick<typeof SEED_ROUTES, Names>> {
+export function seedResultHandlers(context: ApiContext, speakers: Speakers): HandlersOf<Pick<typeof SEED_ROUTES, Names>> {
   return {
-    seedSucceed: ({ body }) => submit(context, body, isFailure(body)),
-    seedFail: ({ body }) => submit(context, body, true),
+    seedSucceed: ({ body, identity }) => submit(context, body, isFailure(body), (node) => speakers.check(identity, node)),
+    seedFail: ({ body, identity }) => submit(context, body, true, (node) => speakers.check(identity, node)),
   };
 }
 
@@ -26,7 +27,7 @@ function isFailure(body: Body): boolean {
   return (body.exitCode ?? 0) !== 0 || body.status === 'FAILED' || body.status === 'TIMED_OUT';
 }
 
-async function submit(context: ApiContext, body: Body, failed: boolean): Promise<Answer> {
+async function submit(context: ApiContext, body: Body, failed: boolean, mayEnd: (node: NodeId) => void): Promise<Answer> {
   const { farm } = context;
   const held = heldAttempt(farm, body.id, body.workerId);
   if (held === undefined)
@@ -34,6 +35,7 @@ async function submit(context: ApiContext, body: Body, failed: boolean): Promise
       code: 'CONFLICT',
       message: 'nothing of this job is at work at this worker: it has ended, or was given to another',
     });
+  mayEnd(held.node);
   const end = await endOf(context, body, failed);
   const before = sameEndBefore(context, held, end);
   if (before !== undefined) return answer(before, held);

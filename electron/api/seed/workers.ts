@@ -6,14 +6,17 @@ import type { Farm } from '../../daemon/farm.ts';
 import type { ApiContext } from '../context.ts';
 import type { HandlersOf } from '../route-types.ts';
 import { heldAttempt } from './attempts.ts';
+import type { Speakers } from './speakers.ts';
 import { seedWork, seedWorker } from './views.ts';
 
 type Names = 'seedRegister' | 'seedHeartbeat' | 'seedWorkers' | 'seedGetJob';
 
 /** Workers that poll. */
-export function seedWorkerHandlers({ farm, settings }: ApiContext): HandlersOf<Pick<typeof SEED_ROUTES, Names>> {
+export function seedWorkerHandlers({ farm, settings }: ApiContext, speakers: Speakers): HandlersOf<Pick<typeof SEED_ROUTES, Names>> {
   return {
-    async seedRegister({ body }) {
+    async seedRegister({ body, identity }) {
+      speakers.check(identity, body.workerId);
+      speakers.claim(identity, body.workerId);
       const node = await farm.poll.register(
         nodeDescriptionSchema.parse({
           id: body.workerId,
@@ -35,7 +38,8 @@ export function seedWorkerHandlers({ farm, settings }: ApiContext): HandlersOf<P
       );
       return { success: true, heartbeatMs: settings.heartbeatMs, worker: seedWorker(node) };
     },
-    async seedHeartbeat({ body }) {
+    async seedHeartbeat({ body, identity }) {
+      speakers.check(identity, body.workerId);
       const metrics = metricsSchema.parse({
         cpuPercent: body.cpuUsage,
         ramFreeMb: body.freeRamMb,
@@ -43,12 +47,15 @@ export function seedWorkerHandlers({ farm, settings }: ApiContext): HandlersOf<P
         diskFreeMb: body.freeDiskMb,
       });
       const node = await farm.poll.heartbeat(body.workerId, metrics);
+      speakers.claim(identity, body.workerId);
       const stop = (body.running ?? []).filter((id) => shouldStop(farm, body.workerId, id));
       return { success: true, workerId: body.workerId, status: node.status, stop };
     },
     seedWorkers: () => ({ workers: farm.listNodes().map(seedWorker) }),
-    async seedGetJob({ body, request }) {
+    async seedGetJob({ body, request, identity }) {
+      speakers.check(identity, body.workerId);
       const work = await farm.poll.take(body.workerId, body.running && among(body.running));
+      speakers.claim(identity, body.workerId);
       return { job: work === undefined ? null : seedWork(work, `http://${request.headers.host}`) };
     },
   };
