@@ -115,7 +115,7 @@ test('`up` says where it is and shows its worker with the settings of all source
   expect(announced).toMatchObject({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), dataFolder: join(folder, 'data') });
   const { nodes } = await json<{ nodes: { description: { id: string; name: string; zone: string; maxParallel: number } }[] }>('nodes');
   expect(nodes.map((node) => node.description)).toMatchObject([{ id: announced.node, name: 'north', zone: 'cellar', maxParallel: 2 }]);
-  expect((await lanyard('nodes')).stdout).toMatch(/^NAME .*\nnorth +(IDLE|BUSY)/);
+  expect((await lanyard('nodes')).stdout).toMatch(/^NAME .*\nnorth +\w+ +(IDLE|BUSY)/);
 });
 
 describe('submit', () => {

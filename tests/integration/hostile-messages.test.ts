@@ -2,13 +2,18 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
+import { type Device, openDevice } from '../../electron/compose/device.ts';
 import { encodeLogFrame } from '../../electron/link/log-frame.ts';
+import { pinnedClientOptions } from '../../electron/trust/tls.ts';
+import { splitAddress } from '../../shared/address.ts';
 import type { AttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { PROTOCOL_VERSION } from '../../shared/protocol.ts';
 import type { JobView } from '../../shared/view.ts';
+import { inviteWorker, joinTestFarm } from '../fakes/devices.ts';
 import { peakMemoryMb, startFarm, type TestFarm } from './support/farm.ts';
 
 /** What no worker and no client of ours would send, to a real coordinator: refused and logged, and nobody else notices. */
@@ -16,15 +21,31 @@ import { peakMemoryMb, startFarm, type TestFarm } from './support/farm.ts';
 let farm: TestFarm;
 let bystander: JobView;
 let go: string;
+/** Devices of the farm that have no manners. */
+let rude: readonly [Device, Device];
 beforeAll(async () => {
   farm = await startFarm();
   await farm.addWorker('bystander', { host: true });
+  rude = [await joined('rude-1'), await joined('rude-2')];
   go = join(farm.folder, 'go');
   const command = `echo before; while [ ! -e ${go} ]; do sleep 0.05; done; echo after`;
   const { id } = await farm.submit({ command, image: null, requirements: { cpu: 0.1, ramMb: 64 } });
   bystander = await farm.until(id, ({ state }) => state === 'RUNNING');
 });
 afterAll(() => farm?.close());
+
+async function joined(name: string): Promise<Device> {
+  const device = await openDevice(join(farm.folder, name));
+  await joinTestFarm(device, await inviteWorker(farm.client), name);
+  return device;
+}
+
+/** How a device of the farm connects to the peer listener. */
+function peerOptions({ identity, roster }: Device): ConnectionOptions {
+  const { current } = roster;
+  const coordinator = current?.devices.find(({ id }) => id === current.coordinator);
+  return pinnedClientOptions(coordinator?.certificate ?? '', identity);
+}
 
 const hello = (id: string, changes: object = {}) => ({
   type: 'hello',
@@ -42,20 +63,18 @@ const hello = (id: string, changes: object = {}) => ({
   ...changes,
 });
 
-/** A connection of somebody who knows a worker's token, and nothing of manners. */
-async function open(): Promise<WebSocket> {
-  const { url, workerToken } = farm.connection;
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/link`, { headers: { authorization: `Bearer ${workerToken}` } });
+async function open(device: Device): Promise<WebSocket> {
+  const socket = new WebSocket(`wss://${farm.connection.peer}/link`, peerOptions(device));
   // What the coordinator does about a broken frame may come back as a broken connection.
   socket.on('error', () => undefined);
   await once(socket, 'open');
   return socket;
 }
 
-async function greeted(id: string): Promise<WebSocket> {
-  const socket = await open();
+async function greeted(device: Device): Promise<WebSocket> {
+  const socket = await open(device);
   const welcomed = once(socket, 'message');
-  socket.send(JSON.stringify(hello(id)));
+  socket.send(JSON.stringify(hello(device.identity.id)));
   const [data] = await welcomed;
   expect(JSON.parse(String(data))).toMatchObject({ type: 'welcome' });
   return socket;
@@ -77,24 +96,25 @@ describe('a connection is refused, with the reason, that', () => {
     ['speaks another version', JSON.stringify(hello('stranger', { protocol: 999 })), /speaks protocol 999/],
     ['lacks a field', JSON.stringify(hello('stranger', { node: { id: 'stranger' } })), /node\.name/],
     ['has an id that is a path', JSON.stringify(hello('../../etc')), /node\.id/],
+    ['has the id of another key', JSON.stringify(hello('stranger')), /not the id of your key/],
     ['sends more than a message may have', Buffer.alloc(LIMITS.messageBytes + 1, 0x20), /1009|1008/],
     ['is nested deeper than anybody reads', `${'['.repeat(200_000)}${']'.repeat(200_000)}`, /not a hello|not JSON/],
   ])('%s', async ([, text, reason]) => {
-    const socket = await open();
+    const socket = await open(rude[0]);
     const end = hungUp(socket);
     socket.send(text);
     expect(await end).toMatch(reason);
   });
 
   test.for<[string, string | Buffer, RegExp]>([
-    ['says hello twice', JSON.stringify(hello('rude-1')), /second hello/],
+    ['says hello twice', JSON.stringify(hello('stranger')), /second hello/],
     ['sends a message that is none', JSON.stringify({ type: 'make-coffee' }), /not valid/],
     ['reports what it cannot know', JSON.stringify({ type: 'reports', reports: [{ kind: 'ended', attempt: 'x' }] }), /not valid/],
     ['sends a log frame that is cut', Buffer.from([1, 0, 200, 1]), /cut short/],
     ['sends a log frame of nobody', Buffer.concat([Buffer.from([1, 0, 3]), Buffer.from('abc'), Buffer.alloc(8)]), /names no attempt/],
     ['sends more than a message may have', Buffer.alloc(LIMITS.messageBytes + 1, 0x20), /1009|1008/],
   ])('%s, after its hello', async ([, text, reason]) => {
-    const socket = await greeted('rude-1');
+    const socket = await greeted(rude[0]);
     const end = hungUp(socket);
     socket.send(text);
     expect(await end).toMatch(reason);
@@ -104,7 +124,7 @@ describe('a connection is refused, with the reason, that', () => {
 test("a worker's word about another's attempt changes nothing", async () => {
   const { attempts } = await farm.client.call('getTask', { params: { job: bystander.id, index: 0 } });
   const attempt = attempts[0]?.id as AttemptId;
-  const socket = await greeted('rude-2');
+  const socket = await greeted(rude[1]);
   const answered = once(socket, 'message');
   socket.send(encodeLogFrame(attempt, 0, Buffer.alloc(100)));
   socket.send(JSON.stringify({ type: 'reports', reports: [{ kind: 'ended', attempt, end: { reason: 'exit', exitCode: 1 } }] }));
@@ -115,17 +135,19 @@ test("a worker's word about another's attempt changes nothing", async () => {
 });
 
 test('frames that are none, and silence, end a connection and nothing else', async () => {
-  const { hostname, port } = new URL(farm.connection.url);
+  const { host, port } = splitAddress(farm.connection.peer);
   const upgrade = [
     'GET /link HTTP/1.1',
-    `Host: ${hostname}:${port}`,
+    `Host: ${farm.connection.peer}`,
     'Connection: Upgrade',
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    `Authorization: Bearer ${farm.connection.workerToken}`,
   ];
-  const socket = await raw(`${upgrade.join('\r\n')}\r\n\r\n`);
+  const socket = connectTls({ host, port, ...peerOptions(rude[0]) });
+  await once(socket, 'secureConnect');
+  socket.on('error', () => undefined);
+  socket.write(`${upgrade.join('\r\n')}\r\n\r\n`);
   const [answer] = await once(socket, 'data');
   expect(String(answer)).toContain('101 Switching Protocols');
   // Reserved bits, an unknown opcode, no mask, a length of 2^63.
