@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import type { AttemptId, BlobId, FarmId, JobId, NodeId } from '../shared/ids.ts';
-import type { AttemptRow, EndReason, JobRow, JobSpec, JobState, OutputFile, TaskRow, TaskState } from '../shared/job.ts';
+import type { AttemptRow, EndReason, JobRow, JobSpec, JobState, OutputFile, OwnerRow, TaskRow, TaskState } from '../shared/job.ts';
 import type { Capacity, Metrics, NodeRow } from '../shared/node.ts';
 import type { CoordinatorMessage, Hello, LogStream, Phase, Welcome, WorkerMessage } from '../shared/protocol.ts';
 import type { Template, TemplateView } from '../shared/template.ts';
@@ -149,6 +149,8 @@ export interface WriteBatch {
   readonly tasks: readonly TaskRow[];
   readonly attempts: readonly AttemptRow[];
   readonly nodes: readonly NodeRow[];
+  /** What owners have had of the farm. */
+  readonly owners: readonly OwnerRow[];
   readonly removedNodes: readonly NodeId[];
   /** Whole jobs with tasks, attempts and outputs. */
   readonly removedJobs: readonly JobId[];
@@ -183,6 +185,7 @@ export interface Store {
   load(): {
     readonly jobs: readonly { readonly row: JobRow; readonly stored: StoredSpec; readonly tasks: readonly TaskRow[] }[];
     readonly nodes: readonly NodeRow[];
+    readonly owners: readonly OwnerRow[];
   };
   /** @throws LanyardError DISK_FULL when nothing could be written (and nothing was) */
   commit(batch: WriteBatch): void;

@@ -12,6 +12,7 @@ import {
   jobViewSchema,
   nodeViewSchema,
   outputViewSchema,
+  ownerViewSchema,
   taskViewSchema,
   totalsSchema,
 } from './view.ts';
@@ -100,9 +101,13 @@ export const ROUTES = {
     method: 'PATCH',
     path: '/api/jobs/:job',
     roles: SUBMITTERS,
-    summary: 'Holds a job back, lets it go on, or changes its priority',
+    summary: "Holds a job back, lets it go on, changes its priority, or moves it among its owner's jobs of that priority",
     params: jobParams,
-    body: z.strictObject({ held: z.boolean().optional(), priority: z.number().int().min(0).max(100).optional() }),
+    body: z.strictObject({
+      held: z.boolean().optional(),
+      priority: z.number().int().min(0).max(100).optional(),
+      move: z.union([z.enum(['first', 'last']), z.strictObject({ before: jobIdSchema })]).optional(),
+    }),
     answer: jobViewSchema,
   },
   removeJob: {
@@ -228,6 +233,13 @@ export const ROUTES = {
     summary: 'Forgets a node; its attempts go back to the queue',
     params: nodeParams,
     answer: okSchema,
+  },
+  listOwners: {
+    method: 'GET',
+    path: '/api/owners',
+    roles: READERS,
+    summary: 'What each owner has had of the farm lately, and may have: whoever has had least, by weight, goes first',
+    answer: z.object({ owners: listOf(ownerViewSchema) }),
   },
   headBlob: {
     method: 'HEAD',

@@ -160,6 +160,13 @@ export const jobSpecSchema = z.strictObject({
   timeoutMs: z.number().int().min(1_000).max(LIMITS.timeoutMs).default(3_600_000).describe('longest run of one attempt, ms'),
   maxRetries: z.number().int().min(0).max(LIMITS.retries).default(3),
   network: z.boolean().default(false).describe('a network for the container, where the owner of the machine allows it'),
+  maxTasks: z
+    .number()
+    .int()
+    .min(1)
+    .max(LIMITS.tasksPerJob)
+    .optional()
+    .describe('most of its tasks that run at once; default: as many as there is room for'),
   preemptible: z.boolean().default(false),
   notify: z.enum(['none', 'failure', 'end']).default('end'),
 });
@@ -179,6 +186,8 @@ export interface JobRow {
   readonly id: JobId;
   readonly state: JobState;
   readonly priority: number;
+  /** Among the jobs of its owner and priority, ascending: its id, unless a person has moved it. */
+  readonly position: number;
   /** True while a person holds the job back: nothing of it is placed. */
   readonly held: boolean;
   readonly taskCount: number;
@@ -238,4 +247,13 @@ export interface AttemptRow {
   readonly finishedAt: number;
   /** Filled only when the reason is `completed`. */
   readonly outputs: readonly OutputFile[];
+}
+
+/** What an owner has had of the farm, as it was at a moment. */
+export interface OwnerRow {
+  readonly owner: string;
+  /** Core-milliseconds; half of it is forgotten after the half-life of fair shares. */
+  readonly usage: number;
+  /** Wall clock. */
+  readonly at: number;
 }

@@ -63,6 +63,15 @@ export const coordinatorSettingsSchema = z.strictObject({
     .record(z.string().min(1).max(LIMITS.labelLength), z.coerce.number().int().min(0).max(1_000_000))
     .default({})
     .describe('counters that the whole farm shares (licences): how much of each can be held at once'),
+  fairShareHalfLifeMs: ms('after this time half of what an owner has had of the farm is forgotten', 86_400_000, 1_000),
+  ownerWeights: z
+    .record(z.string().min(1).max(LIMITS.nameLength), z.coerce.number().min(0.01).max(1_000))
+    .default({})
+    .describe('weights of owners in the fair share; 1 for those who are not named'),
+  ownerTasks: z
+    .record(z.string().min(1).max(LIMITS.nameLength), z.coerce.number().int().min(0).max(LIMITS.tasksPerJob))
+    .default({})
+    .describe('most tasks of an owner at once, by name; `*` for all who are not named'),
   maxUploadBytes: z.number().int().min(1).max(LIMITS.blobBytes).default(LIMITS.blobBytes).describe('largest upload (bytes)'),
   fetchUrls: z.boolean().default(false).describe('download inputs named by URL (fileUrl of the earlier interface)'),
   logBytesPerAttempt: z

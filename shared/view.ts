@@ -14,6 +14,8 @@ export const jobViewSchema = z.object({
   owner: z.string(),
   state: stateSchema,
   priority: z.number().int(),
+  /** Among the jobs of its owner and priority, ascending: its id, unless a person has moved it. */
+  position: z.number(),
   held: z.boolean(),
   taskCount: z.number().int(),
   counts: countsSchema,
@@ -86,6 +88,20 @@ export const nodeViewSchema = z.object({
   lastSeenAt: z.number(),
 });
 export type NodeView = z.infer<typeof nodeViewSchema>;
+
+export const ownerViewSchema = z.object({
+  owner: z.string(),
+  /** Core hours, of which half is forgotten after the setting `fairShareHalfLifeMs`. */
+  coreHours: z.number(),
+  weight: z.number(),
+  /** Tasks that are ASSIGNED or RUNNING. */
+  running: z.number().int(),
+  /** Most tasks at once; null: no cap. */
+  maxTasks: z.number().int().nullable(),
+  /** Jobs that have not ended. */
+  jobs: z.number().int(),
+});
+export type OwnerView = z.infer<typeof ownerViewSchema>;
 
 export const totalsSchema = z.object({
   /** Jobs that have not ended, by state. */

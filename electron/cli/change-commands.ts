@@ -23,6 +23,20 @@ export const release = forEachJob(1, (client, { job }, signal) =>
   client.call('updateJob', { params: { job }, body: { held: false }, signal }),
 );
 
+export const bump = forEachJob(1, (client, { job }, signal) =>
+  client.call('updateJob', { params: { job }, body: { move: 'first' }, signal }),
+);
+
+export const move: Handler<{ readonly before?: string; readonly last?: boolean }> = async (context, [id = ''], { before, last }) => {
+  const { job } = parseTarget(id, 1);
+  if ((before === undefined) === (last === undefined))
+    throw new LanyardError({ code: 'INVALID', field: 'before', message: 'expected either --before with a job, or --last' });
+  const to = before === undefined ? ('last' as const) : { before: parseTarget(before, 1).job };
+  const client = await context.connect();
+  show(context, [await client.call('updateJob', { params: { job }, body: { move: to }, signal: context.signal })]);
+  return EXIT.ok;
+};
+
 export const priority: Handler = async (context, [id = '', text = '']) => {
   const { job } = parseTarget(id, 1);
   if (!/^\d{1,3}$/.test(text) || Number(text) > 100)

@@ -28,6 +28,7 @@ export interface JobFlags {
   readonly zone?: string;
   readonly limit?: readonly string[];
   readonly priority?: string;
+  readonly maxTasks?: string;
   readonly after?: readonly string[];
   readonly afterAny?: readonly string[];
   readonly afterTasks?: readonly string[];
@@ -65,6 +66,7 @@ export function jobFromFlags(
     tasks: tasksOf(flags) ?? description.tasks,
     requirements: merged(description.requirements, requirementsOf(flags)),
     priority: wholeNumber('priority', flags.priority) ?? description.priority,
+    maxTasks: wholeNumber('max-tasks', flags.maxTasks) ?? description.maxTasks,
     after: jobs('after', flags.after) ?? description.after,
     afterAny: jobs('after-any', flags.afterAny) ?? description.afterAny,
     afterTasks: jobs('after-tasks', flags.afterTasks) ?? description.afterTasks,

@@ -50,6 +50,34 @@ export const nodes: Handler = async (context) => {
   return EXIT.ok;
 };
 
+export const owners: Handler = async (context) => {
+  const client = await context.connect();
+  const answer = await client.call('listOwners', { signal: context.signal });
+  if (context.options.json === true) {
+    context.terminal.json(answer);
+    return EXIT.ok;
+  }
+  context.terminal.table(
+    [
+      { title: 'OWNER', flexible: true },
+      { title: 'CORE HOURS', align: 'right' },
+      { title: 'WEIGHT', align: 'right' },
+      { title: 'RUNNING', align: 'right' },
+      { title: 'AT MOST', align: 'right' },
+      { title: 'JOBS', align: 'right' },
+    ],
+    answer.owners.map((one) => [
+      one.owner,
+      one.coreHours.toFixed(2),
+      String(one.weight),
+      String(one.running),
+      one.maxTasks === null ? '-' : String(one.maxTasks),
+      String(one.jobs),
+    ]),
+  );
+  return EXIT.ok;
+};
+
 export const pause = setAvailability('paused');
 export const resume = setAvailability('available');
 export const drain = setAvailability('draining');

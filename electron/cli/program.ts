@@ -88,6 +88,10 @@ function addJobCommands(add: Add): void {
   add('hold <jobs...>', 'place nothing more of these jobs', async () => (await changes()).hold);
   add('release <jobs...>', 'let held jobs go on', async () => (await changes()).release);
   add('priority <job> <priority>', 'change the priority, 0 to 100', async () => (await changes()).priority);
+  add('bump <jobs...>', "put jobs before their owner's others of the same priority", async () => (await changes()).bump);
+  add('move <job>', "give a job another place among its owner's of the same priority", async () => (await changes()).move)
+    .option('--before <job>', 'just before this one')
+    .option('--last', 'behind all others');
   add('remove <jobs...>', 'remove ended jobs with their logs and outputs', async () => (await changes()).remove);
 }
 
@@ -130,6 +134,7 @@ function addSubmit(add: Add): void {
     .option('--zone <zone>', 'the only zone that may run it')
     .option('--limit <name=number>', 'farm-wide counter a task holds, such as a licence (repeat)', collect)
     .option('--priority <number>', '0 to 100')
+    .option('--max-tasks <number>', 'most of its tasks that run at once')
     .option('--after <jobs>', 'jobs that must be complete first (repeat, or comma-separated)', collect)
     .option('--after-any <jobs>', 'jobs that must have ended first, in whatever way', collect)
     .option('--after-tasks <jobs>', 'jobs split alike: task N goes after their task N', collect)
@@ -160,6 +165,7 @@ function addNodeCommands(add: Add): void {
   )
     .addArgument(new Argument('[action]', 'what to do; nothing: say how it stands').choices(['pause', 'resume']))
     .option('--for <duration>', 'with pause: how long');
+  add('owners', 'list who has had how much of the farm lately, and who goes first', async () => (await commands()).owners);
   add('forget <nodes...>', 'remove nodes from the list; what they run goes back to the queue', async () => (await commands()).forget);
 }
 

@@ -1,5 +1,5 @@
 import type { AttemptId, JobId, NodeId } from '../../shared/ids.ts';
-import type { AttemptRow, EndReason, JobRow, TaskRow } from '../../shared/job.ts';
+import type { AttemptRow, EndReason, JobRow, OwnerRow, TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
 
 /**
@@ -10,6 +10,7 @@ export type CoordinatorEffect =
   | { readonly type: 'save-job'; readonly row: JobRow }
   | { readonly type: 'save-task'; readonly row: TaskRow }
   | { readonly type: 'save-attempt'; readonly row: AttemptRow }
+  | { readonly type: 'save-owner'; readonly row: OwnerRow }
   | { readonly type: 'save-node'; readonly row: NodeRow }
   | { readonly type: 'remove-node'; readonly node: NodeId }
   /** Send the attempt to its node; the daemon adds the job's command and the task's parameters. */

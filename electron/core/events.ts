@@ -1,5 +1,5 @@
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
-import type { JobRow, Requirements, TaskRow } from '../../shared/job.ts';
+import type { JobRow, OwnerRow, Requirements, TaskRow } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { AttemptEnd, HeldAttempt, Phase } from '../../shared/protocol.ts';
 
@@ -12,6 +12,8 @@ export interface JobPolicy {
   readonly timeoutMs: number;
   readonly maxRetries: number;
   readonly preemptible: boolean;
+  /** Most of its tasks that run at once; null: as many as there is room for. */
+  readonly maxTasks: number | null;
 }
 
 /** What of another job is waited for: all of it COMPLETED, its end whatever it is, or each task's own counterpart COMPLETED. */
@@ -29,6 +31,7 @@ export interface Dependency {
 /** A job that enters the farm. */
 export interface NewJob {
   readonly id: JobId;
+  readonly owner: string;
   readonly policy: JobPolicy;
   readonly taskCount: number;
   readonly priority: number;
@@ -41,6 +44,7 @@ export interface NewJob {
 /** A job that was stored before and comes back: at a start, or because a person retries it. */
 export interface StoredJob {
   readonly row: JobRow;
+  readonly owner: string;
   readonly policy: JobPolicy;
   readonly input: BlobId | null;
   readonly inputReady: boolean;
@@ -54,7 +58,12 @@ export interface StoredJob {
  * no clocks, so that a run can be written down and replayed.
  */
 export type CoordinatorEvent =
-  | { readonly type: 'recovered'; readonly jobs: readonly StoredJob[]; readonly nodes: readonly NodeRow[] }
+  | {
+      readonly type: 'recovered';
+      readonly jobs: readonly StoredJob[];
+      readonly nodes: readonly NodeRow[];
+      readonly owners: readonly OwnerRow[];
+    }
   | { readonly type: 'job-submitted'; readonly job: NewJob }
   | { readonly type: 'input-ready'; readonly job: JobId; readonly input: BlobId }
   | { readonly type: 'input-failed'; readonly job: JobId; readonly message: string }
@@ -63,6 +72,8 @@ export type CoordinatorEvent =
   /** Failed, timed-out and cancelled tasks begin anew; the job is handed over whole because the core may have forgotten it. */
   | { readonly type: 'retry'; readonly job: StoredJob }
   | { readonly type: 'hold'; readonly job: JobId; readonly held: boolean }
+  /** Among the jobs of its owner and priority: to one end, or just before another. */
+  | { readonly type: 'move'; readonly job: JobId; readonly to: Move }
   | { readonly type: 'set-priority'; readonly job: JobId; readonly priority: number }
   /** A worker said hello over a link, or registered over HTTP (`poll`; then `attempts` names what it is known to hold). */
   | {
@@ -105,6 +116,9 @@ export type CoordinatorEvent =
   | { readonly type: 'time-passed' }
   /** The turn's events are all in: place what can be placed. */
   | { readonly type: 'turn-ended' };
+
+/** Where a person moves a job to. */
+export type Move = 'first' | 'last' | { readonly before: JobId };
 
 /** Both clocks at the moment of an event. */
 export interface Now {

@@ -1,8 +1,10 @@
 import type { JobId } from '../../shared/ids.ts';
 import type { Explanation } from '../../shared/view.ts';
+import { usageOf } from './fairness.ts';
 import { type Constraint, fitsNow, hasLabel, isServing, misfits, slotsOf } from './leases.ts';
 import { cannotServe } from './placement.ts';
 import { availabilityOf } from './queries.ts';
+import { firstOfLane, isAtCap, isAtOwnCap, standsBefore } from './queue.ts';
 import { openTasks, waitingTasks } from './rows.ts';
 import type { FarmNode, FarmState, Job, QueueClass } from './state.ts';
 
@@ -10,7 +12,7 @@ type Obstacle = Explanation['obstacles'][number];
 
 /**
  * Says why a job waits: which constraint fails where, and the smallest change that would help.
- * Costs a look at every node and at the job's bucket of the queue.
+ * Costs a look at every node and at the part of the queue before the job.
  * @throws Error for a job that has ended or never was; whoever calls has looked
  */
 export function explainJob(farm: FarmState, id: JobId): Explanation {
@@ -23,6 +25,8 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
   if (own[0] !== undefined) return answer(`It waits: ${own[0].message}.`, own);
   if (waitingTasks(job) === 0) return answer(placedSentence(job), []);
 
+  const caps = capObstacles(job);
+  if (caps[0] !== undefined) return answer(`It waits: ${caps[0].message}.`, caps);
   const limits = limitObstacles(job.shared.queueClass);
   const nodes = nodeObstacles(farm, job);
   if (nodes.able === 0) {
@@ -32,9 +36,10 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
   if (limits[0] !== undefined) return answer(`It waits: ${limits[0].message}.`, [...limits, ...nodes.obstacles]);
   const ahead = tasksAhead(job);
   const behind = ahead === 0 ? 'it is next in its queue' : `${ahead} tasks of higher priority or of earlier jobs go before it`;
-  if (nodes.open > 0) return answer(`It is about to be placed; ${behind}.`, nodes.obstacles, ahead);
+  const sharing = sharingSentence(farm, job);
+  if (nodes.open > 0) return answer(`It is about to be placed; ${behind}.${sharing}`, nodes.obstacles, ahead);
   const busy = nodes.able === 1 ? 'The node that can serve it is busy' : `All ${nodes.able} nodes that can serve it are busy`;
-  return answer(`${busy}; ${behind}.`, nodes.obstacles, ahead);
+  return answer(`${busy}; ${behind}.${sharing}`, nodes.obstacles, ahead);
 }
 
 function ownObstacles(job: Job): Obstacle[] {
@@ -257,17 +262,43 @@ function busySentence(kept: readonly FarmNode[], job: Job): string {
   return `${nodesText(kept.length)} that can serve it are busy (${full} without a free slot; it needs ${ramMb} MB, at most ${freeRamMb} MB are free)`;
 }
 
-/** @returns the waiting tasks of its class that go before it */
+/** @returns the waiting tasks of its class that go before it: those of higher priority, and of its owner's earlier jobs */
 function tasksAhead(job: Job): number {
   let ahead = 0;
   for (const bucket of job.shared.queueClass.buckets) {
     if (bucket.priority < job.priority) break;
-    for (const other of [...bucket.jobs.slice(bucket.first), ...bucket.returned]) {
-      if (other === null || other.bucket !== bucket) continue;
-      if (bucket.priority > job.priority || other.id < job.id) ahead += waitingTasks(other);
+    for (const lane of bucket.lanes.values()) {
+      if (bucket.priority === job.priority && lane.owner !== job.owner) continue;
+      for (const other of firstOfLane(lane, lane.live))
+        if (bucket.priority > job.priority || standsBefore(other, job)) ahead += waitingTasks(other);
     }
   }
   return ahead;
+}
+
+/** Others who wait at the same priority share the nodes with its owner. */
+function sharingSentence(farm: FarmState, job: Job): string {
+  const lanes = [...(job.lane?.bucket.lanes.values() ?? [])].filter((lane) => lane.live > 0 && lane.owner !== job.owner);
+  if (lanes.length === 0) return '';
+  const before = lanes.filter((lane) => lane.owner.share < job.owner.share).length;
+  const hours = (usageOf(farm, job.owner) / 3_600_000).toFixed(1);
+  const others = lanes.length === 1 ? '1 other owner waits' : `${lanes.length} other owners wait`;
+  return ` ${others} at this priority, ${before} of whom have had less than ${job.owner.name} lately (${hours} core hours) and go first.`;
+}
+
+function capObstacles(job: Job): Obstacle[] {
+  const { owner, shared, activity } = job;
+  const obstacles: Obstacle[] = [];
+  if (isAtOwnCap(job)) {
+    const running = (activity?.assigned ?? 0) + (activity?.running ?? 0);
+    const message = `${running} of its tasks run, and no more than ${shared.policy.maxTasks} may at once`;
+    obstacles.push(obstacle('maxTasks', message, 'a higher maxTasks would let more start'));
+  }
+  if (isAtCap(owner)) {
+    const message = `${owner.name} has ${owner.live} tasks at once, and may have ${owner.maxTasks}`;
+    obstacles.push(obstacle('ownerTasks', message, `an administrator can allow ${owner.name} more (ownerTasks)`));
+  }
+  return obstacles;
 }
 
 function add(map: Map<Hindrance, FarmNode[]>, key: Hindrance, node: FarmNode): void {

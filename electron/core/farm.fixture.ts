@@ -1,5 +1,5 @@
 import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
-import { type EndReason, isTerminal, type JobRow, type TaskRow } from '../../shared/job.ts';
+import { type EndReason, isTerminal, type JobRow, type OwnerRow, type TaskRow } from '../../shared/job.ts';
 import type { Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { AttemptEnd, HeldAttempt } from '../../shared/protocol.ts';
 import type { CoordinatorEffect } from './effects.ts';
@@ -18,6 +18,9 @@ export const CONFIG: FarmConfig = {
   cooldownMs: 30_000,
   cooldownMaxMs: 900_000,
   limits: { licence: 2 },
+  fairShareHalfLifeMs: 86_400_000,
+  ownerWeights: {},
+  ownerTasks: {},
 };
 
 export const METRICS: Metrics = {
@@ -38,7 +41,7 @@ type Needs = Partial<JobPolicy['requirements']>;
 
 export function policy(needs: Needs = {}, more: Partial<Omit<JobPolicy, 'requirements'>> = {}): JobPolicy {
   const requirements = { cpu: 1, ramMb: 100, gpus: 0, gpuRamMb: 0, diskMb: 0, labels: [], limits: {}, ...needs };
-  return { requirements, image: 'image', network: false, timeoutMs: 3_600_000, maxRetries: 3, preemptible: false, ...more };
+  return { requirements, image: 'image', network: false, timeoutMs: 3_600_000, maxRetries: 3, preemptible: false, maxTasks: null, ...more };
 }
 
 type Description = Partial<Omit<NodeDescription, 'id' | 'capacity'>> & Partial<NodeDescription['capacity']>;
@@ -70,6 +73,7 @@ export class TestFarm {
   readonly jobRows = new Map<number, JobRow>();
   readonly taskRows = new Map<string, TaskRow>();
   readonly nodeRows = new Map<NodeId, NodeRow>();
+  readonly ownerRows = new Map<string, OwnerRow>();
   private readonly submitted = new Map<JobId, NewJob>();
 
   constructor(config: Partial<FarmConfig> = {}) {
@@ -91,6 +95,7 @@ export class TestFarm {
     }
     for (const effect of this.effects) {
       if (effect.type === 'save-job') this.jobRows.set(effect.row.id, effect.row);
+      if (effect.type === 'save-owner') this.ownerRows.set(effect.row.owner, effect.row);
       if (effect.type === 'save-node') this.nodeRows.set(effect.row.description.id, effect.row);
       if (effect.type === 'remove-node') this.nodeRows.delete(effect.node);
       if (effect.type === 'save-task') this.taskRows.set(`${effect.row.job}.${effect.row.index}`, effect.row);
@@ -102,7 +107,7 @@ export class TestFarm {
   restart(): CoordinatorEffect[] {
     const jobs = [...this.jobRows.values()].filter((row) => !isTerminal(row.state)).map((row) => this.stored(row.id));
     this.farm = createFarm(this.farm.config);
-    return this.turn({ type: 'recovered', jobs, nodes: [...this.nodeRows.values()] });
+    return this.turn({ type: 'recovered', jobs, nodes: [...this.nodeRows.values()], owners: [...this.ownerRows.values()] });
   }
 
   /** What the store would hand over of a job now. */
@@ -116,6 +121,7 @@ export class TestFarm {
     };
     return {
       row,
+      owner: job.owner,
       policy: job.policy,
       input: job.input,
       inputReady: job.inputReady,
@@ -193,7 +199,7 @@ export class TestFarm {
 }
 
 export function newJob(id: number, more: Partial<Omit<NewJob, 'id'>> = {}): NewJob {
-  return { id: id as JobId, policy: policy(), taskCount: 1, priority: 50, input: null, inputReady: true, after: [], ...more };
+  return { id: id as JobId, owner: 'ann', policy: policy(), taskCount: 1, priority: 50, input: null, inputReady: true, after: [], ...more };
 }
 
 export function beat(id: string): CoordinatorEvent {

@@ -3,9 +3,9 @@ import { nextDeadline } from './deadlines.ts';
 import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
 import { nextCheck } from './nodes.ts';
 import { cannotServe } from './placement.ts';
-import { belongsInQueue, firstJobs } from './queue.ts';
+import { belongsInQueue, firstJobs, isAtCap, standsBefore } from './queue.ts';
 import { freshTasks, isFresh, openFreshTasks, taskCounts } from './rows.ts';
-import { type Bucket, type Demand, type FarmNode, type FarmState, FIT, type Job, noCounts } from './state.ts';
+import { type Demand, type FarmNode, type FarmState, FIT, type Job, type Lane, noCounts } from './state.ts';
 import { stateOf } from './tasks.ts';
 
 /**
@@ -19,6 +19,7 @@ export function violations(farm: FarmState): string[] {
   checkTotals(farm, found);
   checkLimits(farm, found);
   checkQueue(farm, found);
+  checkOwners(farm, found);
   checkOpenLists(farm, found);
   if (farm.dirtyNodes.size === 0 && farm.dirtyClasses.size === 0) checkNothingMissed(farm, found);
   checkDependencies(farm, found);
@@ -147,29 +148,59 @@ function checkQueue(farm: FarmState, found: string[]): void {
     for (const [at, bucket] of queueClass.buckets.entries()) {
       const next = queueClass.buckets[at + 1];
       if (next !== undefined && next.priority >= bucket.priority) found.push(`class ${queueClass.key} has its priorities out of order`);
-      const live = liveEntries(bucket, found);
-      for (const job of live) queued.set(job, (queued.get(job) ?? 0) + 1);
-      if (live.length !== bucket.live) found.push(`a bucket counts ${bucket.live} of ${live.length} jobs`);
+      let sum = 0;
+      for (const lane of bucket.lanes.values()) {
+        const live = liveEntries(lane, found);
+        for (const job of live) queued.set(job, (queued.get(job) ?? 0) + 1);
+        if (live.length !== lane.live) found.push(`a lane counts ${lane.live} of ${live.length} jobs`);
+        sum += lane.live;
+        checkLane(lane, found);
+      }
+      if (sum !== bucket.live) found.push(`a bucket counts ${bucket.live} of ${sum} jobs`);
     }
     for (const job of queueClass.parked) queued.set(job, (queued.get(job) ?? 0) + 1);
   }
   for (const job of farm.jobs.values()) {
     const times = queued.get(job) ?? 0;
     if (times !== (belongsInQueue(job) ? 1 : 0)) found.push(`job ${job.id} is in the queue ${times} times`);
-    if (job.bucket !== null && job.bucket.priority !== job.priority) found.push(`job ${job.id} waits at another priority than its own`);
+    if (job.lane !== null && job.lane.bucket.priority !== job.priority) found.push(`job ${job.id} waits at another priority than its own`);
     queued.delete(job);
   }
   for (const job of queued.keys()) found.push(`job ${job.id} is in the queue and not in the farm`);
 }
 
-function liveEntries(bucket: Bucket, found: string[]): Job[] {
-  const forward = bucket.jobs.slice(bucket.first);
-  const entries = [...forward, ...bucket.returned];
+function checkLane(lane: Lane, found: string[]): void {
+  const name = `the lane of ${lane.owner.name}`;
+  const inHeap = lane.bucket.heap.filter((other) => other === lane).length;
+  if (inHeap !== (lane.standing === 'in' ? 1 : 0)) found.push(`${name} is ${lane.standing} and stands in its heap ${inHeap} times`);
+  if (lane.live > 0 && lane.standing === 'out') found.push(`${name} has jobs and takes no part`);
+  if ((lane.standing === 'blocked') !== lane.owner.blockedLanes.has(lane)) found.push(`${name} is ${lane.standing}, its owner disagrees`);
+  if (lane.standing === 'blocked' && !isAtCap(lane.owner)) found.push(`${name} is blocked for nothing`);
+  if (lane.share > lane.owner.share) found.push(`${name} stands further back than its owner`);
+}
+
+function checkOwners(farm: FarmState, found: string[]): void {
+  const live = new Map<string, number>();
+  for (const node of farm.nodes.values()) for (const { job } of node.tasks) live.set(job.owner.name, (live.get(job.owner.name) ?? 0) + 1);
+  const adopted = [...farm.nodes.values()].some((node) => node.recovered);
+  for (const owner of farm.owners.values()) {
+    if ((live.get(owner.name) ?? 0) !== owner.live)
+      found.push(`${owner.name} counts ${owner.live} of ${live.get(owner.name) ?? 0} attempts`);
+    if (owner.live > owner.maxTasks && !adopted) found.push(`${owner.name} has ${owner.live} of ${owner.maxTasks} tasks at once`);
+  }
+  for (const { id, activity, shared } of farm.jobs.values())
+    if (activity !== null && activity.assigned + activity.running > (shared.policy.maxTasks ?? Number.POSITIVE_INFINITY))
+      found.push(`job ${id} has more than ${shared.policy.maxTasks} tasks at once`);
+}
+
+function liveEntries(lane: Lane, found: string[]): Job[] {
+  const forward = lane.jobs.slice(lane.first);
+  const entries = [...forward, ...lane.returned];
   for (let at = 1; at < forward.length; at++)
-    if ((forward[at - 1]?.id ?? 0) >= (forward[at]?.id ?? 0)) found.push('a bucket is out of order');
-  for (let at = 1; at < bucket.returned.length; at++)
-    if ((bucket.returned[at - 1]?.id ?? 0) <= (bucket.returned[at]?.id ?? 0)) found.push('the returned jobs of a bucket are out of order');
-  return entries.filter((job): job is Job => job?.bucket === bucket);
+    if (!standsBefore(forward[at - 1] as Job, forward[at] as Job)) found.push('a lane is out of order');
+  for (let at = 1; at < lane.returned.length; at++)
+    if (!standsBefore(lane.returned[at] as Job, lane.returned[at - 1] as Job)) found.push('the returned jobs of a lane are out of order');
+  return entries.filter((job): job is Job => job?.lane === lane);
 }
 
 /** A class is saturated when its list is empty, so the list must have every node that fits and is not still to be offered. */

@@ -211,7 +211,7 @@ describe('after a restart', () => {
     const before = half();
     const rows = [...before.taskRows.values()].map((row): TaskRow => ({ ...row, node: 'gone' as NodeId }));
     const world = new TestFarm();
-    world.turn({ type: 'recovered', jobs: [{ ...before.stored(1), tasks: rows }], nodes: [] });
+    world.turn({ type: 'recovered', jobs: [{ ...before.stored(1), tasks: rows }], nodes: [], owners: [] });
     expect(jobRow(world.farm, JOB)?.counts).toMatchObject({ QUEUED: 3, COMPLETED: 1 });
     expect(world.of('save-attempt').map(({ row }) => [row.index, row.node, row.reason])).toEqual([
       [0, 'gone', 'coordinator-restarted'],

@@ -1,6 +1,7 @@
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { JobState, TaskRow } from '../../shared/job.ts';
 import { isTerminal } from '../../shared/job.ts';
+import { sharePolicy } from './classes.ts';
 import {
   blockedBy,
   dependentsOf,
@@ -13,10 +14,11 @@ import {
   stopWaiting,
   unqueue,
 } from './dependencies.ts';
-import type { CoordinatorEvent, Dependency, JobPolicy, StoredJob } from './events.ts';
+import type { CoordinatorEvent, Dependency, JobPolicy, Move, StoredJob } from './events.ts';
+import { ownerOf } from './fairness.ts';
 import { reserveAdopted } from './leases.ts';
 import { meetNodes } from './placement.ts';
-import { sharePolicy, updateQueue } from './queue.ts';
+import { moveInQueue, standsBefore, updateQueue } from './queue.ts';
 import { freshTasks, isFresh, rowOfJob, rowOfTask, rowOfUntouched, waitingTasks } from './rows.ts';
 import { activityOf, type FarmState, Job, jobChanged, Task } from './state.ts';
 import { addToCount, checkTransition, endAttempt, endBecause, endJob, setJobState, settleJob } from './tasks.ts';
@@ -27,7 +29,7 @@ type EventOf<Type extends CoordinatorEvent['type']> = Extract<CoordinatorEvent, 
 
 /** @throws Error when the job is already there */
 export function submitJob(farm: FarmState, { job: fresh }: EventOf<'job-submitted'>): void {
-  const job = enterJob(farm, fresh.id, fresh.policy, fresh.taskCount, farm.now.wallMs);
+  const job = enterJob(farm, fresh.id, fresh.owner, fresh.policy, fresh.taskCount, farm.now.wallMs);
   job.priority = fresh.priority;
   job.input = fresh.input;
   job.inputReady = fresh.inputReady;
@@ -120,6 +122,38 @@ export function setPriority(farm: FarmState, event: EventOf<'set-priority'>): vo
   noteChangedByPerson(farm, job);
 }
 
+/** Moves a job among those of its owner and priority. Costs a look at all jobs: people do it now and then. */
+export function moveJob(farm: FarmState, event: EventOf<'move'>): void {
+  const job = farm.jobs.get(event.job);
+  if (job === undefined) return;
+  const position = positionFor(farm, job, event.to);
+  if (position === undefined) return;
+  moveInQueue(farm, job, position);
+  farm.effects.push({ type: 'save-job', row: rowOfJob(job, null) });
+  jobChanged(farm, job);
+}
+
+/** @returns undefined when the job stands there already, or the other job is none of its owner and priority */
+function positionFor(farm: FarmState, job: Job, to: Move): number | undefined {
+  const others = [...farm.jobs.values()].filter((other) => other !== job && other.owner === job.owner && other.priority === job.priority);
+  others.sort((one, other) => (standsBefore(one, other) ? -1 : 1));
+  const at = typeof to === 'object' ? others.findIndex(({ id }) => id === to.before) : to === 'first' ? 0 : others.length;
+  const before = others[at - 1];
+  const after = others[at];
+  if (at < 0 || others.length === 0) return undefined;
+  if (before === undefined) return (after?.position ?? 0) - 1;
+  // Behind the last, and before whatever is submitted next.
+  if (after === undefined) return (before.position + Math.max(before.position, farm.lastJob) + 1) / 2;
+  const between = (before.position + after.position) / 2;
+  if (before.position < between && between < after.position) return between;
+  // No number is left between the two: those in front make room.
+  for (const other of others.slice(0, at)) {
+    moveInQueue(farm, other, other.position - 1);
+    farm.effects.push({ type: 'save-job', row: rowOfJob(other, null) });
+  }
+  return (before.position + after.position) / 2;
+}
+
 /** Failed, timed-out and cancelled tasks begin anew, with all their retries. The attempt numbers go on. */
 export function retryJob(farm: FarmState, { job: stored }: EventOf<'retry'>): void {
   const living = farm.jobs.get(stored.row.id);
@@ -146,8 +180,9 @@ export function retryJob(farm: FarmState, { job: stored }: EventOf<'retry'>): vo
  */
 function restoreJob(farm: FarmState, stored: StoredJob): Job {
   const { row } = stored;
-  const job = enterJob(farm, row.id, stored.policy, row.taskCount, row.submittedAt);
+  const job = enterJob(farm, row.id, stored.owner, stored.policy, row.taskCount, row.submittedAt);
   job.priority = row.priority;
+  job.position = row.position;
   job.held = row.held;
   job.input = stored.input;
   job.inputReady = stored.inputReady;
@@ -220,6 +255,8 @@ function restoreTask(farm: FarmState, job: Job, row: TaskRow): void {
   addToCount(activityOf(job), state, 1);
   task.state = state;
   task.node = node;
+  job.owner.live++;
+  task.paidUntilMs = farm.now.elapsedMs;
   task.assignedAt = row.assignedAt;
   task.startedAt = row.startedAt;
   task.sinceMs = farm.now.elapsedMs;
@@ -249,12 +286,13 @@ function leaveSubmitted(farm: FarmState, job: Job): void {
   setJobState(farm, job, 'QUEUED');
 }
 
-function enterJob(farm: FarmState, id: Job['id'], policy: JobPolicy, taskCount: number, submittedAt: number): Job {
+function enterJob(farm: FarmState, id: JobId, owner: string, policy: JobPolicy, taskCount: number, submittedAt: number): Job {
   if (farm.jobs.has(id)) throw new Error(`job ${id} is already in the farm`);
   const { shared, isNew } = sharePolicy(farm, policy);
   if (isNew) meetNodes(farm, shared.queueClass);
-  const job = new Job(id, shared, taskCount, submittedAt);
+  const job = new Job(id, ownerOf(farm, owner), shared, taskCount, submittedAt);
   farm.jobs.set(id, job);
+  if (id > farm.lastJob) farm.lastJob = id;
   farm.jobCounts.SUBMITTED++;
   return job;
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sharePolicy } from './classes.ts';
 import { CONFIG, description, policy, TestFarm } from './farm.fixture.ts';
 import {
   adoptGpus,
@@ -12,7 +13,6 @@ import {
   reserve,
   reserveAdopted,
 } from './leases.ts';
-import { sharePolicy } from './queue.ts';
 import { createFarm, type Demand, FarmNode, type FarmState } from './state.ts';
 
 function nodeWith(more: Parameters<typeof description>[1], carrier: 'link' | 'poll' = 'link'): FarmNode {

@@ -5,6 +5,7 @@ import type { HeldAttempt } from '../../shared/protocol.ts';
 import { currentTask, startTask, thawTask } from './attempts.ts';
 import { scheduleCheck } from './deadlines.ts';
 import type { CoordinatorEvent } from './events.ts';
+import { charge } from './fairness.ts';
 import { beginProbation } from './health.ts';
 import { adoptGpus, describe, release } from './leases.ts';
 import { forgetNode, noteNodeChanged } from './placement.ts';
@@ -72,7 +73,7 @@ export function nodeDescribed(farm: FarmState, event: EventOf<'node-described'>)
   nodeChanged(farm, node);
 }
 
-/** O(1) unless the node's willingness or its cache changed. */
+/** Costs a look at the node's attempts, unless its willingness or its cache changed. */
 export function heartbeat(farm: FarmState, event: EventOf<'heartbeat'>): void {
   const node = farm.nodes.get(event.node);
   if (node === undefined || (node.carrier === 'link' && node.presence !== 'online')) {
@@ -80,6 +81,7 @@ export function heartbeat(farm: FarmState, event: EventOf<'heartbeat'>): void {
     return;
   }
   touch(farm, node);
+  for (const task of node.tasks) charge(farm, task);
   node.metrics = event.metrics;
   if (event.cached !== undefined) setCached(farm, node, event.cached);
   if (node.presence !== 'online') {

@@ -1,8 +1,11 @@
 import { LIMITS } from '../../shared/limits.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { takeReady } from './dependencies.ts';
-import { couldServe, fitBits, fitsEmpty, fitsNow, isServing, limitsAllow, reserve, slotsOf } from './leases.ts';
-import { firstJobs, goesBefore, hasWaiting, headOf, park, unpark } from './queue.ts';
+import { prepay } from './fairness.ts';
+import { couldServe, fitBits, isServing, limitsAllow, reserve, slotsOf } from './leases.ts';
+import { isOpen, listWhenOpen, openHead, unlist } from './open-nodes.ts';
+import { PlacementOrder } from './order.ts';
+import { firstJobs, hasWaiting, park, unpark } from './queue.ts';
 import { openFreshTasks, rowOfTask } from './rows.ts';
 import { activityOf, type FarmNode, type FarmState, FIT, type Job, NONE, nodeChanged, type QueueClass, Task } from './state.ts';
 import { moveTask, settleJob } from './tasks.ts';
@@ -20,25 +23,16 @@ export function placeAll(farm: FarmState): void {
   for (const node of farm.dirtyNodes) offerNode(farm, node);
   farm.dirtyNodes.clear();
   if (farm.dirtyClasses.size === 0) return;
-  const order: Candidate[] = [];
-  for (const queueClass of farm.dirtyClasses) {
-    const head = openHead(queueClass);
-    if (head !== undefined) order.push({ queueClass, head });
-  }
-  order.sort((one, other) => (goesBefore(one.head, other.head) ? 1 : -1));
-  for (let best = order.pop(); best !== undefined; best = order.pop()) {
-    if (!placeFrom(farm, best.queueClass)) continue;
-    const head = openHead(best.queueClass);
-    if (head !== undefined) insert(order, { queueClass: best.queueClass, head });
+  const order = new PlacementOrder();
+  for (const queueClass of farm.dirtyClasses) order.add(queueClass);
+  for (let queueClass = order.take(); queueClass !== undefined; queueClass = order.take()) {
+    const owner = order.taken;
+    if (!placeFrom(farm, queueClass)) continue;
+    order.add(queueClass);
+    order.refresh(owner);
   }
   // Placing marks classes too, but gives nobody anything.
   farm.dirtyClasses.clear();
-}
-
-/** A class with something to place, and somewhere to place it as far as is known. */
-interface Candidate {
-  readonly queueClass: QueueClass;
-  readonly head: Job;
 }
 
 /** Shows a new class to the nodes. */
@@ -110,46 +104,6 @@ function offerNode(farm: FarmState, node: FarmNode): void {
   if (!isServing(node)) return;
   for (const queueClass of farm.classes.values())
     if (listWhenOpen(node, queueClass) && hasWaiting(queueClass)) farm.dirtyClasses.add(queueClass);
-}
-
-/** @returns true when the class fits the node now, or is listed as if it did */
-function listWhenOpen(node: FarmNode, queueClass: QueueClass): boolean {
-  const bits = fitBits(node, queueClass);
-  if ((bits & FIT.listed) !== 0) return true;
-  if (!isServing(node) || !fitsEmpty(node, queueClass) || !fitsNow(node, queueClass.demand)) return false;
-  node.fit[queueClass.ordinal] = fitBits(node, queueClass) | FIT.listed;
-  queueClass.open.push(node);
-  return true;
-}
-
-function unlist(node: FarmNode, queueClass: QueueClass, at: number): void {
-  node.fit[queueClass.ordinal] = fitBits(node, queueClass) & ~FIT.listed;
-  const last = queueClass.open.pop();
-  if (last !== undefined && last !== node) queueClass.open[at] = last;
-}
-
-/** Drops full nodes from the end of the list, so that a class which fits nowhere any more shows it at once. */
-function dropFull(queueClass: QueueClass): void {
-  for (let last = queueClass.open.at(-1); last !== undefined && !isOpen(last, queueClass); last = queueClass.open.at(-1))
-    unlist(last, queueClass, queueClass.open.length - 1);
-}
-
-/** @returns the job that is next in the class, unless the class is saturated */
-function openHead(queueClass: QueueClass): Job | undefined {
-  dropFull(queueClass);
-  return queueClass.open.length === 0 ? undefined : headOf(queueClass);
-}
-
-/** Keeps the order: the best at the end. */
-function insert(order: Candidate[], candidate: Candidate): void {
-  let low = 0;
-  let high = order.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (goesBefore(candidate.head, (order[middle] as Candidate).head)) low = middle + 1;
-    else high = middle;
-  }
-  order.splice(low, 0, candidate);
 }
 
 /** @returns false when nothing of the class can be placed now */
@@ -234,10 +188,6 @@ function bestNode(farm: FarmState, job: Job, avoid: readonly string[]): FarmNode
   return best;
 }
 
-function isOpen(node: FarmNode, queueClass: QueueClass): boolean {
-  return isServing(node) && fitsEmpty(node, queueClass) && fitsNow(node, queueClass.demand);
-}
-
 function suitability(job: Job, node: FarmNode): Suitability {
   const demand = job.shared.queueClass.demand;
   const ramMb = node.description.capacity.ramMb;
@@ -288,6 +238,8 @@ function assign(farm: FarmState, task: Task, node: FarmNode): void {
   task.assignedAt = farm.now.wallMs;
   task.startedAt = null;
   task.sinceMs = farm.now.elapsedMs;
+  job.owner.live++;
+  prepay(farm, task);
   moveTask(farm, task, 'ASSIGNED');
   node.tasks.add(task);
   activityOf(job).zone = node.description.zone;

@@ -3,7 +3,8 @@ import { attemptId, parseAttemptId } from '../../shared/ids.ts';
 import type { JobRow, TaskRow, TaskState } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeRow, NodeStatus } from '../../shared/node.ts';
 import type { Phase } from '../../shared/protocol.ts';
-import type { Totals } from '../../shared/view.ts';
+import type { OwnerView, Totals } from '../../shared/view.ts';
+import { usageOf } from './fairness.ts';
 import { isFresh, rowOfJob, rowOfNode, rowOfTask } from './rows.ts';
 import type { FarmNode, FarmState } from './state.ts';
 import { NONE } from './state.ts';
@@ -145,6 +146,21 @@ export function totals(farm: FarmState): Totals {
     if (status !== 'OFFLINE') total += node.cpuMilli;
   }
   return { jobs: { ...farm.jobCounts }, tasks: { ...farm.taskCounts }, nodes, cpu: { used: used / 1000, total: total / 1000 } };
+}
+
+/** @returns the owners, who goes first at the front. Costs a look at all jobs */
+export function ownerViews(farm: FarmState): OwnerView[] {
+  const jobs = new Map<string, number>();
+  for (const { owner } of farm.jobs.values()) jobs.set(owner.name, (jobs.get(owner.name) ?? 0) + 1);
+  const owners = [...farm.owners.values()].sort((one, other) => one.share - other.share || (one.name < other.name ? -1 : 1));
+  return owners.map((owner) => ({
+    owner: owner.name,
+    coreHours: usageOf(farm, owner) / 3_600_000,
+    weight: owner.weight,
+    running: owner.live,
+    maxTasks: Number.isFinite(owner.maxTasks) ? owner.maxTasks : null,
+    jobs: jobs.get(owner.name) ?? 0,
+  }));
 }
 
 /** The administrator's word goes before the owner's. */

@@ -1,47 +1,22 @@
-import type { JobPolicy } from './events.ts';
 import { openTasks } from './rows.ts';
-import type { Bucket, Demand, FarmState, Job, QueueClass, SharedPolicy } from './state.ts';
+import type { Bucket, FarmState, Job, Lane, Owner, QueueClass } from './state.ts';
 
 /**
- * The queue: by requirement class, inside by priority, inside in the order of job ids.
+ * The queue: by requirement class, inside by priority, inside by owner (who has had least goes first), and each owner's
+ * jobs in the order of their positions, which is that of their submission unless a person moves one.
  *
- * A bucket is a list that only grows at its end and is read from its front, beside a second, short one for jobs that
- * come back. A job that leaves is only marked (`Job.bucket`); its entry goes when it comes to the front, or when more
- * than half of a bucket is such entries. So every operation is O(1) or, for a job that comes back, a binary search.
+ * A lane is a list that only grows at its end and is read from its front, beside a second, short one for jobs that
+ * come back. A job that leaves is only marked (`Job.lane`); its entry goes when it comes to the front, or when more
+ * than half of a lane is such entries. So every operation is O(1) or, for a job that comes back, a binary search.
+ *
+ * The lanes of a bucket are a heap by what their owners have had. That only grows, so an entry that is out of date stands
+ * too far in front, and is put right when it comes to the top.
  */
 
-/** Classes and policies without jobs are kept up to here, for the next job like them. */
-const KEPT_CLASSES = 128;
 /** Gone entries that are not worth tidying. */
 const STALE_ENTRIES = 64;
 
-/** @returns the shared form of a policy, with one more job that uses it; a new class has not met the nodes yet (`isNew`) */
-export function sharePolicy(farm: FarmState, policy: JobPolicy): { readonly shared: SharedPolicy; readonly isNew: boolean } {
-  const classKey = keyOfClass(policy);
-  const key = JSON.stringify([classKey, policy.image, policy.timeoutMs, policy.maxRetries, policy.preemptible]);
-  let shared = farm.policies.get(key);
-  let isNew = false;
-  if (shared === undefined) {
-    let queueClass = farm.classes.get(classKey);
-    isNew = queueClass === undefined;
-    queueClass ??= createClass(farm, classKey, policy);
-    shared = { key, policy, queueClass, jobs: 0 };
-    farm.policies.set(key, shared);
-  }
-  shared.jobs++;
-  shared.queueClass.jobs++;
-  return { shared, isNew };
-}
-
-/** One job less uses the policy. */
-export function unsharePolicy(farm: FarmState, shared: SharedPolicy): void {
-  shared.jobs--;
-  shared.queueClass.jobs--;
-  if (shared.jobs === 0 && farm.policies.size > KEPT_CLASSES) farm.policies.delete(shared.key);
-  if (shared.queueClass.jobs === 0 && farm.classes.size > KEPT_CLASSES) removeClass(farm, shared.queueClass);
-}
-
-/** Puts the job where it belongs now: into its bucket, or out of the queue. Marks its class when there may be more to place. */
+/** Puts the job where it belongs now: into its lane, or out of the queue. Marks its class when there may be more to place. */
 export function updateQueue(farm: FarmState, job: Job): void {
   const queueClass = job.shared.queueClass;
   if (!belongsInQueue(job)) {
@@ -49,28 +24,47 @@ export function updateQueue(farm: FarmState, job: Job): void {
     return;
   }
   if (queueClass.parked.has(job)) return;
-  if (job.bucket?.priority !== job.priority) {
+  if (job.lane?.bucket.priority !== job.priority) {
     leaveQueue(job);
-    enter(bucketOf(queueClass, job.priority), job);
+    enter(laneOf(bucketOf(queueClass, job.priority), job.owner), job);
   }
   farm.dirtyClasses.add(queueClass);
 }
 
 /** @returns true when the job has tasks that may be placed */
 export function belongsInQueue(job: Job): boolean {
-  return job.state !== 'SUBMITTED' && !job.held && openTasks(job) > 0;
+  return job.state !== 'SUBMITTED' && !job.held && openTasks(job) > 0 && !isAtOwnCap(job);
+}
+
+/** @returns true when as many of its tasks run as may at once */
+export function isAtOwnCap(job: Job): boolean {
+  const { maxTasks } = job.shared.policy;
+  return maxTasks !== null && job.activity !== null && job.activity.assigned + job.activity.running >= maxTasks;
 }
 
 /** Takes the job out of the queue, whatever it has waiting. */
 export function leaveQueue(job: Job): void {
   job.shared.queueClass.parked.delete(job);
-  const bucket = job.bucket;
-  if (bucket === null) return;
-  job.bucket = null;
-  bucket.live--;
-  const entries = bucket.jobs.length - bucket.first + bucket.returned.length;
-  if (bucket.live === 0) clear(bucket);
-  else if (entries > 2 * bucket.live + STALE_ENTRIES) tidy(bucket);
+  const lane = job.lane;
+  if (lane === null) return;
+  job.lane = null;
+  lane.live--;
+  lane.bucket.live--;
+  const entries = lane.jobs.length - lane.first + lane.returned.length;
+  if (lane.live === 0) clear(lane);
+  else if (entries > 2 * lane.live + STALE_ENTRIES) tidy(lane);
+}
+
+/** Gives the job another place among those of its owner and priority. */
+export function moveInQueue(farm: FarmState, job: Job, position: number): void {
+  leaveQueue(job);
+  // Entries that it left behind would be out of order.
+  for (const bucket of job.shared.queueClass.buckets) {
+    const lane = bucket.lanes.get(job.owner);
+    if (lane !== undefined) tidy(lane);
+  }
+  job.position = position;
+  updateQueue(farm, job);
 }
 
 /** Sets the job apart: no node that is there can serve it. */
@@ -87,47 +81,104 @@ export function unpark(farm: FarmState, queueClass: QueueClass): void {
   for (const job of jobs) updateQueue(farm, job);
 }
 
+/** The owner may have more at once again: lanes that were set aside take part again. */
+export function unblockLanes(farm: FarmState, owner: Owner): void {
+  for (const lane of owner.blockedLanes) {
+    lane.standing = 'out';
+    if (lane.live > 0) pushLane(lane);
+    farm.dirtyClasses.add(lane.bucket.queueClass);
+  }
+  owner.blockedLanes.clear();
+}
+
 export function hasWaiting(queueClass: QueueClass): boolean {
   for (const bucket of queueClass.buckets) if (bucket.live > 0) return true;
   return false;
 }
 
-/** @returns the job that is next in its class */
+/** @returns the job that is next in its class; owners who have as much as they may at once are passed over */
 export function headOf(queueClass: QueueClass): Job | undefined {
   for (const bucket of queueClass.buckets) {
-    if (bucket.live === 0) continue;
-    while (bucket.first < bucket.jobs.length && bucket.jobs[bucket.first]?.bucket !== bucket) dropFirst(bucket);
-    while (bucket.returned.length > 0 && bucket.returned.at(-1)?.bucket !== bucket) bucket.returned.pop();
-    const first = bucket.jobs[bucket.first] ?? undefined;
-    const returned = bucket.returned.at(-1);
-    if (first === undefined) return returned;
-    return returned === undefined || first.id < returned.id ? first : returned;
+    const lane = bestLane(bucket);
+    if (lane !== undefined) return firstOf(lane);
   }
   return undefined;
 }
 
-/** @returns up to `count` jobs in the order of the queue */
+/** @returns up to `count` jobs from the front of the queue, an owner's together. Costs a look at all owners who wait */
 export function firstJobs(queueClass: QueueClass, count: number): Job[] {
   const found: Job[] = [];
   for (const bucket of queueClass.buckets) {
-    let next = bucket.first;
-    let back = bucket.returned.length - 1;
-    while (bucket.live > 0 && found.length < count && (next < bucket.jobs.length || back >= 0)) {
-      const first = bucket.jobs[next] ?? undefined;
-      const returned = bucket.returned[back];
-      const takeFirst = returned === undefined || (first !== undefined && first.id < returned.id);
-      const job = takeFirst ? first : returned;
-      if (takeFirst) next++;
-      else back--;
-      if (job?.bucket === bucket) found.push(job);
-    }
+    if (found.length >= count) break;
+    const lanes = bucket.heap.filter(({ live, owner }) => live > 0 && !isAtCap(owner));
+    lanes.sort((one, other) => one.owner.share - other.owner.share || one.age - other.age);
+    for (const lane of lanes) found.push(...firstOfLane(lane, count - found.length));
   }
   return found;
 }
 
-/** Higher priority goes first, then the older job. */
+/** @returns up to `count` jobs of a lane, in its order */
+export function firstOfLane(lane: Lane, count: number): Job[] {
+  const found: Job[] = [];
+  let next = lane.first;
+  let back = lane.returned.length - 1;
+  while (found.length < count && (next < lane.jobs.length || back >= 0)) {
+    const first = lane.jobs[next] ?? undefined;
+    const returned = lane.returned[back];
+    const takeFirst = returned === undefined || (first !== undefined && standsBefore(first, returned));
+    const job = takeFirst ? first : returned;
+    if (takeFirst) next++;
+    else back--;
+    if (job?.lane === lane) found.push(job);
+  }
+  return found;
+}
+
+/** Higher priority goes first, then the owner who has had less, then the position. */
 export function goesBefore(job: Job, other: Job): boolean {
-  return job.priority === other.priority ? job.id < other.id : job.priority > other.priority;
+  if (job.priority !== other.priority) return job.priority > other.priority;
+  if (job.owner.share !== other.owner.share) return job.owner.share < other.owner.share;
+  return standsBefore(job, other);
+}
+
+/** @returns true when the owner has as many tasks as may be placed for it at once */
+export function isAtCap(owner: Owner): boolean {
+  return owner.live >= owner.maxTasks;
+}
+
+/** The order of one owner's jobs of one priority. */
+export function standsBefore(job: Job, other: Job): boolean {
+  return job.position === other.position ? job.id < other.id : job.position < other.position;
+}
+
+function bestLane(bucket: Bucket): Lane | undefined {
+  const { heap } = bucket;
+  for (let top = heap[0]; top !== undefined; top = heap[0]) {
+    if (top.live === 0) {
+      removeTop(heap);
+      top.standing = 'out';
+      bucket.lanes.delete(top.owner);
+    } else if (isAtCap(top.owner)) {
+      removeTop(heap);
+      top.standing = 'blocked';
+      top.owner.blockedLanes.add(top);
+    } else if (top.share < top.owner.share) {
+      top.share = top.owner.share;
+      sink(heap, 0);
+    } else {
+      return top;
+    }
+  }
+  return undefined;
+}
+
+function firstOf(lane: Lane): Job | undefined {
+  while (lane.first < lane.jobs.length && lane.jobs[lane.first]?.lane !== lane) dropFirst(lane);
+  while (lane.returned.length > 0 && lane.returned.at(-1)?.lane !== lane) lane.returned.pop();
+  const first = lane.jobs[lane.first] ?? undefined;
+  const returned = lane.returned.at(-1);
+  if (first === undefined) return returned;
+  return returned === undefined || standsBefore(first, returned) ? first : returned;
 }
 
 function bucketOf(queueClass: QueueClass, priority: number): Bucket {
@@ -136,28 +187,42 @@ function bucketOf(queueClass: QueueClass, priority: number): Bucket {
   while (at < buckets.length && (buckets[at] as Bucket).priority > priority) at++;
   const found = buckets[at];
   if (found?.priority === priority) return found;
-  const bucket: Bucket = { priority, queueClass, jobs: [], first: 0, returned: [], live: 0 };
+  const bucket: Bucket = { priority, queueClass, lanes: new Map(), heap: [], live: 0 };
   buckets.splice(at, 0, bucket);
   return bucket;
 }
 
-function enter(bucket: Bucket, job: Job): void {
-  job.bucket = bucket;
-  bucket.live++;
-  const last = bucket.jobs.length > bucket.first ? bucket.jobs.at(-1) : null;
-  if (last === null || last === undefined || last.id < job.id) {
-    bucket.jobs.push(job);
+function laneOf(bucket: Bucket, owner: Owner): Lane {
+  const found = bucket.lanes.get(owner);
+  if (found !== undefined) return found;
+  const lane: Lane = { bucket, owner, jobs: [], first: 0, returned: [], live: 0, share: 0, age: 0, standing: 'out' };
+  bucket.lanes.set(owner, lane);
+  return lane;
+}
+
+function enter(lane: Lane, job: Job): void {
+  job.lane = lane;
+  lane.live++;
+  lane.bucket.live++;
+  insert(lane, job);
+  if (lane.standing === 'out') pushLane(lane);
+}
+
+function insert(lane: Lane, job: Job): void {
+  const last = lane.jobs.length > lane.first ? lane.jobs.at(-1) : null;
+  if (last === null || last === undefined || standsBefore(last, job)) {
+    lane.jobs.push(job);
     return;
   }
-  if (hasEntry(bucket, job)) return;
-  const at = firstWhere(0, bucket.returned.length, (index) => (bucket.returned[index] as Job).id <= job.id);
-  if (bucket.returned[at] !== job) bucket.returned.splice(at, 0, job);
+  if (hasEntry(lane, job)) return;
+  const at = firstWhere(0, lane.returned.length, (index) => !standsBefore(job, lane.returned[index] as Job));
+  if (lane.returned[at] !== job) lane.returned.splice(at, 0, job);
 }
 
 /** @returns true when the list still has an entry of the job, from before it left */
-function hasEntry(bucket: Bucket, job: Job): boolean {
-  const at = firstWhere(bucket.first, bucket.jobs.length, (index) => (bucket.jobs[index] as Job).id >= job.id);
-  return bucket.jobs[at] === job;
+function hasEntry(lane: Lane, job: Job): boolean {
+  const at = firstWhere(lane.first, lane.jobs.length, (index) => !standsBefore(lane.jobs[index] as Job, job));
+  return lane.jobs[at] === job;
 }
 
 /** @returns the first index in [low, high) for which `test` holds, else `high`; once true it stays true */
@@ -172,90 +237,65 @@ function firstWhere(low: number, high: number, test: (index: number) => boolean)
   return from;
 }
 
-function dropFirst(bucket: Bucket): void {
-  bucket.jobs[bucket.first] = null;
-  bucket.first++;
-  if (bucket.first < STALE_ENTRIES || bucket.first * 2 < bucket.jobs.length) return;
-  bucket.jobs.splice(0, bucket.first);
-  bucket.first = 0;
+function dropFirst(lane: Lane): void {
+  lane.jobs[lane.first] = null;
+  lane.first++;
+  if (lane.first < STALE_ENTRIES || lane.first * 2 < lane.jobs.length) return;
+  lane.jobs.splice(0, lane.first);
+  lane.first = 0;
 }
 
-function clear(bucket: Bucket): void {
-  if (bucket.jobs.length > 0) bucket.jobs = [];
-  if (bucket.returned.length > 0) bucket.returned = [];
-  bucket.first = 0;
+function clear(lane: Lane): void {
+  if (lane.jobs.length > 0) lane.jobs = [];
+  if (lane.returned.length > 0) lane.returned = [];
+  lane.first = 0;
 }
 
-function tidy(bucket: Bucket): void {
-  bucket.jobs = bucket.jobs.filter((job) => job?.bucket === bucket);
-  bucket.first = 0;
-  bucket.returned = bucket.returned.filter((job) => job.bucket === bucket);
+function tidy(lane: Lane): void {
+  lane.jobs = lane.jobs.filter((job) => job?.lane === lane);
+  lane.first = 0;
+  lane.returned = lane.returned.filter((job) => job.lane === lane);
 }
 
-/** Equal needs give equal keys, in whatever order labels and limits are named. */
-function keyOfClass(policy: JobPolicy): string {
-  const needs = policy.requirements;
-  const limits = Object.entries(needs.limits).sort(([name], [other]) => (name < other ? -1 : 1));
-  return JSON.stringify([
-    demandCpuMilli(needs.cpu),
-    needs.ramMb,
-    needs.diskMb,
-    needs.gpus,
-    needs.gpus > 0 ? needs.gpuRamMb : 0,
-    needs.gpus > 0 ? (needs.gpuModel?.toLowerCase() ?? '') : '',
-    needs.labels.length > 1 ? [...needs.labels].sort() : needs.labels,
-    needs.zone ?? null,
-    limits,
-    policy.image === null,
-    policy.network,
-  ]);
+/** Equal shares go by age: the position of the job that stood first when the lane came. */
+function lanesBefore(one: Lane, other: Lane): boolean {
+  return one.share === other.share ? one.age < other.age : one.share < other.share;
 }
 
-/** Rounded up; the small term keeps 0.1 + 0.2 from costing one more thousandth. */
-function demandCpuMilli(cpu: number): number {
-  return Math.ceil(cpu * 1000 - 1e-6);
-}
-
-function createClass(farm: FarmState, key: string, policy: JobPolicy): QueueClass {
-  const queueClass: QueueClass = {
-    key,
-    ordinal: farm.freeOrdinals.pop() ?? farm.classes.size,
-    policy,
-    demand: demandOf(farm, policy),
-    executor: policy.image === null ? 'host' : 'docker',
-    buckets: [],
-    open: [],
-    cursor: 0,
-    parked: new Set(),
-    jobs: 0,
-  };
-  farm.classes.set(key, queueClass);
-  for (const { limit } of queueClass.demand.limits) limit.classes.add(queueClass);
-  return queueClass;
-}
-
-function demandOf(farm: FarmState, policy: JobPolicy): Demand {
-  const needs = policy.requirements;
-  const limits = Object.entries(needs.limits).map(([name, amount]) => {
-    let limit = farm.limits.get(name);
-    if (limit === undefined) {
-      limit = { name, capacity: 0, used: 0, classes: new Set() };
-      farm.limits.set(name, limit);
-    }
-    return { limit, amount };
-  });
-  const [gpuRamMb, gpuModel] = needs.gpus > 0 ? [needs.gpuRamMb, needs.gpuModel?.toLowerCase() ?? ''] : [0, ''];
-  return { cpuMilli: demandCpuMilli(needs.cpu), ramMb: needs.ramMb, diskMb: needs.diskMb, gpus: needs.gpus, gpuRamMb, gpuModel, limits };
-}
-
-function removeClass(farm: FarmState, queueClass: QueueClass): void {
-  farm.classes.delete(queueClass.key);
-  farm.dirtyClasses.delete(queueClass);
-  farm.freeOrdinals.push(queueClass.ordinal);
-  for (const node of farm.nodes.values()) if (queueClass.ordinal < node.fit.length) node.fit[queueClass.ordinal] = 0;
-  for (const { limit } of queueClass.demand.limits) {
-    limit.classes.delete(queueClass);
-    if (limit.classes.size === 0 && limit.used === 0 && limit.capacity === 0) farm.limits.delete(limit.name);
+function pushLane(lane: Lane): void {
+  const { heap } = lane.bucket;
+  lane.share = lane.owner.share;
+  lane.age = firstOf(lane)?.position ?? 0;
+  lane.standing = 'in';
+  let at = heap.length;
+  heap.push(lane);
+  while (at > 0) {
+    const above = (at - 1) >>> 1;
+    const parent = heap[above] as Lane;
+    if (!lanesBefore(lane, parent)) break;
+    heap[at] = parent;
+    at = above;
   }
-  for (const shared of farm.policies.values()) if (shared.queueClass === queueClass) farm.policies.delete(shared.key);
+  heap[at] = lane;
+}
+
+function removeTop(heap: Lane[]): void {
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return;
+  heap[0] = last;
+  sink(heap, 0);
+}
+
+function sink(heap: Lane[], from: number): void {
+  const lane = heap[from] as Lane;
+  let at = from;
+  for (;;) {
+    let child = 2 * at + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && lanesBefore(heap[child + 1] as Lane, heap[child] as Lane)) child++;
+    if (!lanesBefore(heap[child] as Lane, lane)) break;
+    heap[at] = heap[child] as Lane;
+    at = child;
+  }
+  heap[at] = lane;
 }

@@ -51,6 +51,7 @@ export function rowOfJob(job: Job, finishedAt: number | null, restState?: 'CANCE
     id: job.id,
     state: job.state,
     priority: job.priority,
+    position: job.position,
     held: job.held,
     taskCount: job.taskCount,
     restState: restState ?? (job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED'),

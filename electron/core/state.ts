@@ -25,6 +25,12 @@ export interface FarmConfig {
   readonly cooldownMaxMs: number;
   /** Farm-wide counters by name: how much of each can be held at once. A limit that is not named here has none. */
   readonly limits: Readonly<Record<string, number>>;
+  /** After this time half of what an owner has had is forgotten. */
+  readonly fairShareHalfLifeMs: number;
+  /** Weights of owners by name; 1 for others. */
+  readonly ownerWeights: Readonly<Record<string, number>>;
+  /** Most tasks of an owner at once, by name; `*` for others. */
+  readonly ownerTasks: Readonly<Record<string, number>>;
 }
 
 /** What one attempt reserves; whole numbers, so that sums never drift. */
@@ -38,6 +44,8 @@ export interface Demand {
   /** In small letters; empty: any. */
   readonly gpuModel: string;
   readonly limits: readonly { readonly limit: Limit; readonly amount: number }[];
+  /** What it takes of the farm, in cores; see `fairness.ts`. */
+  readonly cost: number;
 }
 
 /** A farm-wide counter. */
@@ -49,16 +57,53 @@ export interface Limit {
   readonly classes: Set<QueueClass>;
 }
 
-/** The waiting jobs of one class and one priority, in the order of their ids. Entries may be stale; see `queue.ts`. */
+/** One who submits jobs. */
+export class Owner {
+  readonly name: string;
+  /** Of two owners with equal usage, the one with the double weight is due the double. */
+  readonly weight: number;
+  /** Most tasks of theirs that run at once. */
+  readonly maxTasks: number;
+  /** What they have had, by weight; it only grows, see `fairness.ts`. */
+  share = 0;
+  /** Attempts that are ASSIGNED or RUNNING. */
+  live = 0;
+  /** Lanes that take no part while they have all that they may. */
+  readonly blockedLanes = new Set<Lane>();
+
+  constructor(name: string, weight: number, maxTasks: number) {
+    this.name = name;
+    this.weight = weight;
+    this.maxTasks = maxTasks;
+  }
+}
+
+/** The waiting jobs of one class, priority and owner, in the order of their positions. Entries may be stale; see `queue.ts`. */
+export interface Lane {
+  readonly bucket: Bucket;
+  readonly owner: Owner;
+  /** Jobs in ascending order; those before `first` are gone. */
+  jobs: (Job | null)[];
+  first: number;
+  /** Jobs that came back after younger ones had entered, in descending order. */
+  returned: Job[];
+  /** Jobs whose entry is here and valid. */
+  live: number;
+  /** What it stands in the heap by: the owner's share, perhaps of some time ago; then its age. */
+  share: number;
+  age: number;
+  /** In its bucket's heap, set aside with its owner, or neither, because it is empty. */
+  standing: 'in' | 'blocked' | 'out';
+}
+
+/** The waiting jobs of one class and one priority. */
 export interface Bucket {
   readonly priority: number;
   readonly queueClass: QueueClass;
-  /** Jobs in ascending order of id; those before `first` are gone. */
-  jobs: (Job | null)[];
-  first: number;
-  /** Jobs that came back after younger ones had entered, in descending order of id. */
-  returned: Job[];
-  /** Jobs whose entry is here and valid. */
+  readonly lanes: Map<Owner, Lane>;
+  /** Binary heap by `lanesBefore`. */
+  readonly heap: Lane[];
+  /** Jobs in its lanes. */
   live: number;
 }
 
@@ -93,34 +138,39 @@ export interface SharedPolicy {
 /** A job that has not ended. Kept small: a farm can hold a million of them. */
 export class Job {
   readonly id: JobId;
+  readonly owner: Owner;
   readonly shared: SharedPolicy;
   readonly taskCount: number;
   readonly submittedAt: number;
   queuedAt: number | null;
   state: JobState;
   priority: number;
+  /** Among those of its owner and priority, ascending: its id, unless a person has moved it. */
+  position: number;
   held: boolean;
   input: BlobId | null;
   inputReady: boolean;
   /** Tasks from here on never left QUEUED, but for those in `Activity.skipped`. */
   cursor: number;
-  /** The bucket that has its valid entry. */
-  bucket: Bucket | null;
+  /** The lane that has its valid entry. */
+  lane: Lane | null;
   activity: Activity | null;
 
-  constructor(id: JobId, shared: SharedPolicy, taskCount: number, submittedAt: number) {
+  constructor(id: JobId, owner: Owner, shared: SharedPolicy, taskCount: number, submittedAt: number) {
     this.id = id;
+    this.owner = owner;
     this.shared = shared;
     this.taskCount = taskCount;
     this.submittedAt = submittedAt;
     this.queuedAt = null;
     this.state = 'SUBMITTED';
     this.priority = 0;
+    this.position = id;
     this.held = false;
     this.input = null;
     this.inputReady = true;
     this.cursor = 0;
-    this.bucket = null;
+    this.lane = null;
     this.activity = null;
   }
 }
@@ -208,6 +258,8 @@ export class Task {
   sinceMs = 0;
   /** Steady clock: since then its worker keeps it frozen; 0: it does not. */
   frozenSinceMs = 0;
+  /** Steady clock; until when the current attempt is counted in its owner's share. */
+  paidUntilMs = 0;
   phase: Phase | null = null;
   gpus: readonly string[] = NONE;
 
@@ -308,7 +360,12 @@ const NO_BLOBS: ReadonlySet<BlobId> = new Set();
 export interface FarmState {
   readonly config: FarmConfig;
   readonly jobs: Map<JobId, Job>;
+  /** The highest id of a job so far. */
+  lastJob: number;
   readonly nodes: Map<NodeId, FarmNode>;
+  readonly owners: Map<string, Owner>;
+  /** Steady clock; since when owners' shares are summed. */
+  sharesSinceMs: number;
   readonly policies: Map<string, SharedPolicy>;
   readonly classes: Map<string, QueueClass>;
   /** Ordinals of classes that are gone. */
@@ -347,7 +404,10 @@ export function createFarm(config: FarmConfig): FarmState {
   return {
     config,
     jobs: new Map(),
+    lastJob: 0,
     nodes: new Map(),
+    owners: new Map(),
+    sharesSinceMs: 0,
     policies: new Map(),
     classes: new Map(),
     freeOrdinals: [],

@@ -2,7 +2,19 @@ import { attemptEnded, attemptPhase, attemptStarted } from './attempts.ts';
 import { takeDue } from './deadlines.ts';
 import type { CoordinatorEffect } from './effects.ts';
 import type { CoordinatorEvent, Now } from './events.ts';
-import { cancel, holdJob, inputFailed, inputReady, recoverJobs, retryJob, setPriority, settleDependents, submitJob } from './jobs.ts';
+import { recoverOwners } from './fairness.ts';
+import {
+  cancel,
+  holdJob,
+  inputFailed,
+  inputReady,
+  moveJob,
+  recoverJobs,
+  retryJob,
+  setPriority,
+  settleDependents,
+  submitJob,
+} from './jobs.ts';
 import {
   awaitRecoveredNodes,
   checkNode,
@@ -25,6 +37,7 @@ const HANDLERS: {
   readonly [Type in CoordinatorEvent['type']]: (farm: FarmState, event: Extract<CoordinatorEvent, { type: Type }>) => void;
 } = {
   recovered: (farm, event) => {
+    recoverOwners(farm, event.owners);
     recoverNodes(farm, event.nodes);
     recoverJobs(farm, event.jobs);
     awaitRecoveredNodes(farm);
@@ -36,6 +49,7 @@ const HANDLERS: {
   retry: retryJob,
   hold: holdJob,
   'set-priority': setPriority,
+  move: moveJob,
   'node-registered': nodeRegistered,
   'node-described': nodeDescribed,
   heartbeat,

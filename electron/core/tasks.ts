@@ -3,11 +3,13 @@ import type { EndReason, JobState, TaskRow, TaskState } from '../../shared/job.t
 import { isTerminal, TRANSITIONS } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { AttemptEnd } from '../../shared/protocol.ts';
+import { unsharePolicy } from './classes.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { forgetDependencies } from './dependencies.ts';
+import { charge, rowOfOwner } from './fairness.ts';
 import { noteCompleted, noteFailure } from './health.ts';
 import { release } from './leases.ts';
-import { leaveQueue, unsharePolicy, updateQueue } from './queue.ts';
+import { isAtCap, leaveQueue, unblockLanes, updateQueue } from './queue.ts';
 import { outcomeOf } from './retries.ts';
 import { rowOfJob, rowOfTask, taskCounts, waitingTasks } from './rows.ts';
 import { type Activity, activityOf, type FarmNode, type FarmState, type Job, jobChanged, NONE, nodeChanged, type Task } from './state.ts';
@@ -147,6 +149,7 @@ export function setJobState(farm: FarmState, job: Job, state: JobState): void {
 
 function leaveNode(farm: FarmState, task: Task, node: FarmNode, aftermath: Aftermath, reason: EndReason): void {
   node.tasks.delete(task);
+  leaveOwner(farm, task);
   const demand = task.job.shared.queueClass.demand;
   // A worker that polls and has not fetched the attempt yet will never hear of it.
   if (aftermath === 'release' || (node.carrier === 'poll' && task.state === 'ASSIGNED')) {
@@ -158,6 +161,15 @@ function leaveNode(farm: FarmState, task: Task, node: FarmNode, aftermath: After
     if (node.carrier === 'poll') scheduleCheck(farm, node, farm.now.elapsedMs + farm.config.timeoutSlackMs);
   }
   nodeChanged(farm, node);
+}
+
+function leaveOwner(farm: FarmState, task: Task): void {
+  const { owner } = task.job;
+  charge(farm, task);
+  const wasAtCap = isAtCap(owner);
+  owner.live--;
+  if (wasAtCap) unblockLanes(farm, owner);
+  farm.effects.push({ type: 'save-owner', row: rowOfOwner(farm, owner) });
 }
 
 function noteCompletion(farm: FarmState, task: Task, node: FarmNode, ranForMs: number): void {

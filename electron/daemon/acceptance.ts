@@ -47,7 +47,7 @@ export function acceptable(
   };
   const dependencies = dependenciesOf(spec, ended, surroundings.store);
   const stored: StoredSpec = { spec, owner: as.owner, inputBytes: as.inputBytes };
-  return { stored, job: newJob(as.id, spec, split.count, as.inputReady, dependencies) };
+  return { stored, job: newJob(as.id, as.owner, spec, split.count, as.inputReady, dependencies) };
 }
 
 /** Each job is waited for in one way, the strictest; inputs come from jobs that are waited for. */

@@ -1,5 +1,5 @@
 import { type JobId, taskId } from '../../shared/ids.ts';
-import type { JobRow, TaskRow } from '../../shared/job.ts';
+import type { JobRow, OwnerRow, TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
 import type { WriteBatch } from '../ports.ts';
@@ -19,6 +19,7 @@ export function createBatchBuilder(): BatchBuilder {
   let jobs = new Map<JobId, JobRow>();
   let tasks = new Map<string, TaskRow>();
   let nodes = new Map<string, NodeRow>();
+  let owners = new Map<string, OwnerRow>();
   let lists = emptyLists();
 
   return {
@@ -33,6 +34,9 @@ export function createBatchBuilder(): BatchBuilder {
         case 'save-attempt':
           lists.attempts.push(effect.row);
           break;
+        case 'save-owner':
+          owners.set(effect.row.owner, effect.row);
+          break;
         case 'save-node':
           nodes.set(effect.row.description.id, effect.row);
           break;
@@ -46,11 +50,18 @@ export function createBatchBuilder(): BatchBuilder {
     addInput: (input) => void lists.inputs.push(input),
     removeJob: (job) => void lists.removedJobs.push(job),
     finish() {
-      const batch = { ...lists, jobs: [...jobs.values()], tasks: [...tasks.values()], nodes: [...nodes.values()] };
+      const batch = {
+        ...lists,
+        jobs: [...jobs.values()],
+        tasks: [...tasks.values()],
+        nodes: [...nodes.values()],
+        owners: [...owners.values()],
+      };
       if (Object.values(batch).every((list) => list.length === 0)) return undefined;
       jobs = new Map();
       tasks = new Map();
       nodes = new Map();
+      owners = new Map();
       lists = emptyLists();
       return batch;
     },

@@ -5,7 +5,18 @@ import type { NodeRow } from '../../shared/node.ts';
 import type { CoordinatorMessage } from '../../shared/protocol.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import { jobOfStage, planStages, type Submission } from '../../shared/stages.ts';
-import type { AttemptView, Explanation, JobDetail, JobView, NodeView, OutputView, TaskView, Totals, ViewEvent } from '../../shared/view.ts';
+import type {
+  AttemptView,
+  Explanation,
+  JobDetail,
+  JobView,
+  NodeView,
+  OutputView,
+  OwnerView,
+  TaskView,
+  Totals,
+  ViewEvent,
+} from '../../shared/view.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
 import type { CoordinatorEvent } from '../core/events.ts';
 import { explainJob } from '../core/explain.ts';
@@ -15,7 +26,7 @@ import type { Blobs, Clock, Dispose, Identity, JobQuery, LinkServerHandlers, Lis
 import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts';
 import type { BatchBuilder } from './batch.ts';
 import { type Catalog, type CatalogEntry, openCatalog } from './catalog.ts';
-import type { Farm, PollWorkers } from './farm.ts';
+import type { Farm, JobChange, PollWorkers } from './farm.ts';
 import { mayWriteLog } from './leases.ts';
 import { createPollWorkers } from './poll.ts';
 import { awaitsInput, dependenciesOf, farmConfig, recoveredEvent, storedJob } from './recovery.ts';
@@ -427,13 +438,28 @@ class Coordinator implements CoordinatorDaemon {
     return this.options.store.job(job)?.row.state ?? 'COMPLETED';
   }
 
-  async update(job: JobId, change: { readonly held?: boolean | undefined; readonly priority?: number | undefined }): Promise<JobView> {
+  async update(job: JobId, change: JobChange): Promise<JobView> {
     const row = this.mustRow(job);
     if (isTerminal(row.state)) throw new LanyardError({ code: 'CONFLICT', message: `Job ${job} has already ended: ${row.state}.` });
-    if (change.held !== undefined) this.turns.post({ type: 'hold', job, held: change.held });
-    if (change.priority !== undefined) this.turns.post({ type: 'set-priority', job, priority: change.priority });
+    const { held, priority, move } = change;
+    if (typeof move === 'object') this.checkMove(job, priority ?? row.priority, move.before);
+    if (held !== undefined) this.turns.post({ type: 'hold', job, held });
+    if (priority !== undefined) this.turns.post({ type: 'set-priority', job, priority });
+    if (move !== undefined) this.turns.post({ type: 'move', job, to: move });
     await this.turns.settled();
     return this.mustView(job);
+  }
+
+  private checkMove(job: JobId, priority: number, before: JobId): void {
+    const other = queries.jobRow(this.farm, before);
+    if (other !== undefined && before !== job && other.priority === priority && this.mustEntry(before).owner === this.mustEntry(job).owner)
+      return;
+    throw new LanyardError({
+      code: 'CONFLICT',
+      field: 'move',
+      message: `Job ${job} cannot be moved before job ${before}: only jobs of one owner and one priority stand in an order.`,
+      hint: 'Change its priority instead.',
+    });
   }
 
   async removeJob(job: JobId): Promise<void> {
@@ -451,6 +477,10 @@ class Coordinator implements CoordinatorDaemon {
 
   totals(): Totals {
     return queries.totals(this.farm);
+  }
+
+  listOwners(): OwnerView[] {
+    return queries.ownerViews(this.farm);
   }
 
   listNodes(): NodeView[] {

@@ -3,8 +3,27 @@ import type { JobSpec } from '../../shared/job.ts';
 import type { Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { AttemptEnd, LogStream } from '../../shared/protocol.ts';
 import type { Submission } from '../../shared/stages.ts';
-import type { AttemptView, Explanation, JobDetail, JobView, NodeView, OutputView, TaskView, Totals, ViewEvent } from '../../shared/view.ts';
+import type {
+  AttemptView,
+  Explanation,
+  JobDetail,
+  JobView,
+  NodeView,
+  OutputView,
+  OwnerView,
+  TaskView,
+  Totals,
+  ViewEvent,
+} from '../../shared/view.ts';
+import type { Move } from '../core/events.ts';
 import type { Dispose, Identity, JobQuery } from '../ports.ts';
+
+/** What a person may change of a job that has not ended. */
+export interface JobChange {
+  readonly held?: boolean | undefined;
+  readonly priority?: number | undefined;
+  readonly move?: Move | undefined;
+}
 
 /**
  * What the coordinator offers to its API. Every promise of a change resolves only once the change is on disk, and
@@ -37,13 +56,11 @@ export interface Farm {
   /** Without `index`: the whole job. Cancelling what has ended is a CONFLICT. */
   cancel(job: JobId, index: number | undefined, by: Identity): Promise<JobView>;
   retry(job: JobId, by: Identity): Promise<JobView>;
-  update(
-    job: JobId,
-    change: { readonly held?: boolean | undefined; readonly priority?: number | undefined },
-    by: Identity,
-  ): Promise<JobView>;
+  /** @throws CONFLICT for a job that has ended, or a move before one that is not of its owner and priority */
+  update(job: JobId, change: JobChange, by: Identity): Promise<JobView>;
   removeJob(job: JobId, by: Identity): Promise<void>;
 
+  listOwners(): OwnerView[];
   listNodes(): NodeView[];
   node(node: NodeId): NodeView;
   updateNode(node: NodeId, availability: NodeRow['adminAvailability'], by: Identity): Promise<NodeView>;

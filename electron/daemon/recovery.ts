@@ -10,7 +10,18 @@ import { resolvedImage } from './catalog.ts';
 /** From what is stored to what the core works with: rows -> state. */
 
 export function farmConfig(settings: CoordinatorSettings): FarmConfig {
-  const { limits, offlineAfterMs, connectionGraceMs, assignTimeoutMs, timeoutSlackMs, cooldownMs, cooldownMaxMs } = settings;
+  const {
+    limits,
+    fairShareHalfLifeMs,
+    ownerWeights,
+    ownerTasks,
+    offlineAfterMs,
+    connectionGraceMs,
+    assignTimeoutMs,
+    timeoutSlackMs,
+    cooldownMs,
+    cooldownMaxMs,
+  } = settings;
   return {
     offlineAfterMs,
     connectionGraceMs,
@@ -19,15 +30,33 @@ export function farmConfig(settings: CoordinatorSettings): FarmConfig {
     cooldownMs,
     cooldownMaxMs,
     limits,
+    fairShareHalfLifeMs,
+    ownerWeights,
+    ownerTasks,
   };
 }
 
-export function newJob(id: JobId, spec: JobSpec, taskCount: number, inputReady: boolean, after: readonly Dependency[]): NewJob {
-  return { id, policy: policy(spec), taskCount, priority: spec.priority, input: spec.input ?? null, inputReady, after };
+export function newJob(
+  id: JobId,
+  owner: string,
+  spec: JobSpec,
+  taskCount: number,
+  inputReady: boolean,
+  after: readonly Dependency[],
+): NewJob {
+  return { id, owner, policy: policy(spec), taskCount, priority: spec.priority, input: spec.input ?? null, inputReady, after };
 }
 
 export function storedJob(row: JobRow, stored: StoredSpec, tasks: readonly TaskRow[], after: readonly Dependency[]): StoredJob {
-  return { row, policy: policy(stored.spec), input: stored.spec.input ?? null, inputReady: !awaitsInput(row, stored), after, tasks };
+  return {
+    row,
+    owner: stored.owner,
+    policy: policy(stored.spec),
+    input: stored.spec.input ?? null,
+    inputReady: !awaitsInput(row, stored),
+    after,
+    tasks,
+  };
 }
 
 /** A job that waits for its input has no dependencies (`submitAwaitingInput` sees to that), so nothing else can keep it SUBMITTED. */
@@ -61,10 +90,10 @@ export function recoveredEvent(loaded: ReturnType<Store['load']>, store: Store):
     // One that does not wait as a whole any more only asks for its tasks.
     return storedJob(row, stored, tasks, row.state === 'SUBMITTED' ? after : after.filter(({ until }) => until === 'tasks'));
   });
-  return { type: 'recovered', jobs, nodes: loaded.nodes };
+  return { type: 'recovered', jobs, nodes: loaded.nodes, owners: loaded.owners };
 }
 
 function policy(spec: JobSpec): JobPolicy {
-  const { requirements, network, timeoutMs, maxRetries, preemptible } = spec;
-  return { requirements, image: resolvedImage(spec), network, timeoutMs, maxRetries, preemptible };
+  const { requirements, network, timeoutMs, maxRetries, preemptible, maxTasks = null } = spec;
+  return { requirements, image: resolvedImage(spec), network, timeoutMs, maxRetries, preemptible, maxTasks };
 }

@@ -87,3 +87,11 @@ test('a version 1 file opens with all that it holds, and can be written', () => 
   expect(store.nextJobId()).toBe(11);
   store.close();
 });
+
+test('a version 2 file has the places of jobs and what owners have had; jobs of version 1 stand in the order of their ids', () => {
+  const store = openVersion(2);
+  expect(store.load().owners).toEqual([{ owner: 'ana', usage: 123_456.5, at: 1_700_000_000_000 }]);
+  expect(store.job(job)?.row.position).toBe(0.5);
+  expect(store.job(4 as JobId)?.row.position).toBe(4);
+  store.close();
+});

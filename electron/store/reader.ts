@@ -13,6 +13,7 @@ import {
   readLiveJob,
   readNode,
   readOutput,
+  readOwner,
   readSpec,
   readTask,
   STATE_CODES,
@@ -27,7 +28,7 @@ const LIVE = stateLiterals(TASK_STATES.filter((state) => !isTerminal(state))).jo
 const ORDERS = {
   newest: 'id DESC',
   oldest: 'id ASC',
-  priority: 'priority DESC, id ASC',
+  priority: 'priority DESC, position ASC, id ASC',
 } as const satisfies Record<JobQuery['order'], string>;
 
 /** All that is read from a database. Each method sees what was committed before it was called. */
@@ -44,6 +45,7 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
   const outputsOfJob = all('SELECT * FROM output WHERE job = ? ORDER BY task_index, path');
   const nodeOf = all('SELECT * FROM node WHERE number = ?');
   const nodes = all('SELECT * FROM node ORDER BY number');
+  const owners = all('SELECT * FROM owner ORDER BY owner');
 
   const spec: SpecOf = (job) => {
     const cells = specOf(job)[0];
@@ -51,7 +53,7 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
   };
 
   return {
-    load: () => ({ jobs: loadJobs(database, writer, spec), nodes: nodes().map(readNode) }),
+    load: () => ({ jobs: loadJobs(database, writer, spec), nodes: nodes().map(readNode), owners: owners().map(readOwner) }),
     spec,
     job(job) {
       const cells = jobOf(job)[0];
@@ -156,12 +158,12 @@ function listJobs(database: DatabaseSync, query: JobQuery): ReturnType<Reader['j
   }
   const states = stateLiterals(query.states ?? TASK_STATES);
   if (states.length === 0) return { jobs: [], total: 0 };
-  const columns = query.order === 'priority' ? 'id, priority' : 'id';
+  const columns = query.order === 'priority' ? 'id, priority, position' : 'id';
   const branches = states.map((state) => `SELECT ${columns} FROM job WHERE ${[`state = ${state}`, ...filters].join(' AND ')}`);
   const order = ORDERS[query.order];
   const page = database.prepare(
     `SELECT job.* FROM (${branches.join(' UNION ALL ')} ORDER BY ${order} LIMIT :limit OFFSET :offset) AS page JOIN job USING (id)
-      ORDER BY ${order.replaceAll(/(priority|id) /g, 'job.$1 ')}`,
+      ORDER BY ${order.replaceAll(/(priority|position|id) /g, 'job.$1 ')}`,
   );
   const total = database.prepare(`SELECT count(*) AS total FROM job WHERE ${[`state IN (${states.join(',')})`, ...filters].join(' AND ')}`);
   return {

@@ -9,6 +9,7 @@ import {
   type JobState,
   jobSpecSchema,
   type OutputFile,
+  type OwnerRow,
   type TaskCounts,
   type TaskRow,
   type TaskState,
@@ -86,6 +87,7 @@ const liveJobCells = z.object({
   id: z.number().int().positive(),
   state,
   priority: z.number().int(),
+  position: z.number(),
   held: z.union([z.literal(0), z.literal(1)]),
   task_count: count,
   rest_state: state.pipe(z.enum(['SUBMITTED', 'QUEUED', 'CANCELLED', 'FAILED'])),
@@ -141,6 +143,8 @@ const nodeCells = z.object({
   last_seen_at: time,
 });
 
+const ownerCells = z.object({ owner: z.string(), usage: z.number().min(0), at: time });
+
 const specCells = z.object({ owner: z.string(), input: blobCell.nullable(), input_bytes: count.nullable(), json: z.string() });
 
 /** What `readLiveJob` and `readTask` read. */
@@ -195,6 +199,7 @@ function jobRow(job: z.infer<typeof liveJobCells>, counts: TaskCounts): JobRow {
     id: job.id as JobId,
     state: job.state,
     priority: job.priority,
+    position: job.position,
     held: job.held === 1,
     taskCount: job.task_count,
     restState: job.rest_state,
@@ -261,6 +266,11 @@ export function readOutput(cells: Cells): StoredOutput {
   return { index: output.task_index, path: output.path, bytes: output.bytes, blob: readBlob(output.blob) };
 }
 
+/** A row of `owner`. */
+export function readOwner(cells: Cells): OwnerRow {
+  return parse(ownerCells, cells, 'an owner');
+}
+
 export function readNode(cells: Cells): NodeRow {
   const node = parse(nodeCells, cells, 'a node');
   return {
@@ -296,6 +306,7 @@ export function jobValues(row: JobRow): Cell[] {
   return [
     STATE_CODES[row.state],
     row.priority,
+    row.position,
     row.held ? 1 : 0,
     row.taskCount,
     STATE_CODES[row.restState],

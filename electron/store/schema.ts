@@ -101,6 +101,22 @@ const MIGRATIONS: readonly string[] = [
     last_seen_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- What owners have had of the farm, for their fair share.
+  CREATE TABLE owner (
+    owner TEXT PRIMARY KEY,
+    usage REAL NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- The place of a job among those of its owner and priority.
+  ALTER TABLE job ADD COLUMN position REAL NOT NULL DEFAULT 0;
+  UPDATE job SET position = id;
+  DROP INDEX job_by_state_and_priority;
+  DROP INDEX job_by_owner_and_priority;
+  CREATE INDEX job_by_state_and_priority ON job (state, priority DESC, position);
+  CREATE INDEX job_by_owner_and_priority ON job (owner, state, priority DESC, position);
+  `,
 ];
 
 /** The version that this program writes. */

@@ -13,7 +13,7 @@ export interface Writer {
   nodeNumber(node: NodeId): number | undefined;
 }
 
-const PARTS = ['specs', 'inputs', 'jobs', 'tasks', 'attempts', 'nodes', 'removedNodes', 'removedJobs'] as const;
+const PARTS = ['specs', 'inputs', 'jobs', 'tasks', 'attempts', 'nodes', 'owners', 'removedNodes', 'removedJobs'] as const;
 
 /** The one writer of a database, its statements prepared once. */
 export function createWriter(database: DatabaseSync): Writer {
@@ -48,6 +48,7 @@ export function createWriter(database: DatabaseSync): Writer {
         for (const row of batch.tasks) saveTask(statements, row, numberOf);
         for (const row of batch.attempts) saveAttempt(statements, row, numberOf(row.node));
         for (const row of batch.nodes) saveNode(statements, row, numberOf(row.description.id));
+        for (const { owner, usage, at } of batch.owners) statements.saveOwner.run(owner, usage, at);
         for (const node of batch.removedNodes) statements.removeNode.run(names.numbers.get(node) ?? null);
         for (const job of batch.removedJobs) for (const remove of statements.removeJob) remove.run(job);
         statements.commit.run();
@@ -82,16 +83,17 @@ function prepareAll(database: DatabaseSync) {
     insertSpec: prepare('INSERT INTO spec (job, input, input_bytes, json) VALUES (?, ?, ?, ?)'),
     setInput: prepare('UPDATE spec SET input = ?, input_bytes = ? WHERE job = ?'),
     insertJob: prepare(
-      `INSERT INTO job (state, priority, held, task_count, rest_state, counts, retries, submitted_at, queued_at, started_at, finished_at,
-        reason, id, name, folded_name, owner) VALUES (${marks(16)})`,
+      `INSERT INTO job (state, priority, position, held, task_count, rest_state, counts, retries, submitted_at, queued_at, started_at, finished_at,
+        reason, id, name, folded_name, owner) VALUES (${marks(17)})`,
     ),
     updateJob: prepare(
-      `UPDATE job SET state = ?, priority = ?, held = ?, task_count = ?, rest_state = ?, counts = ?, retries = ?, submitted_at = ?,
+      `UPDATE job SET state = ?, priority = ?, position = ?, held = ?, task_count = ?, rest_state = ?, counts = ?, retries = ?, submitted_at = ?,
         queued_at = ?, started_at = ?, finished_at = ?, reason = ? WHERE id = ?`,
     ),
     saveTask: prepare(`INSERT OR REPLACE INTO task VALUES (${marks(14)})`),
     insertAttempt: prepare(`INSERT INTO attempt VALUES (${marks(10)})`),
     insertOutput: prepare('INSERT INTO output (job, task_index, path, number, bytes, blob) VALUES (?, ?, ?, ?, ?, ?)'),
+    saveOwner: prepare('INSERT OR REPLACE INTO owner VALUES (?, ?, ?)'),
     saveNode: prepare(`INSERT OR REPLACE INTO node VALUES (${marks(6)})`),
     removeNode: prepare('DELETE FROM node WHERE number = ?'),
     removeJob: [

@@ -15,6 +15,7 @@ function job(id: number, name = `job ${id}`): JobView {
     owner: 'ines',
     state: 'QUEUED',
     priority: 50,
+    position: 1,
     held: false,
     taskCount: 1,
     counts: COUNTS,

@@ -7,7 +7,7 @@ import type { NodeRow } from '../../shared/node.ts';
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export function batch(parts: Partial<WriteBatch>): WriteBatch {
-  return { specs: [], inputs: [], jobs: [], tasks: [], attempts: [], nodes: [], removedNodes: [], removedJobs: [], ...parts };
+  return { specs: [], inputs: [], jobs: [], tasks: [], attempts: [], nodes: [], owners: [], removedNodes: [], removedJobs: [], ...parts };
 }
 
 export function counts(some: Partial<TaskCounts>): TaskCounts {
@@ -20,6 +20,7 @@ export function jobRow(id: number, some: Partial<JobRow> = {}): JobRow {
     id: id as JobId,
     state: 'QUEUED',
     priority: 50,
+    position: id,
     held: false,
     taskCount,
     restState: 'QUEUED',

@@ -48,7 +48,7 @@ export class CoordinatorHost {
     this.lastJob = Math.max(0, ...disk.submissions.keys());
     world.trace.count('coordinator starts');
     const jobs = disk.liveJobs().map((row) => disk.storedJob(row));
-    this.post({ type: 'recovered', jobs, nodes: [...disk.nodes.values()] });
+    this.post({ type: 'recovered', jobs, nodes: [...disk.nodes.values()], owners: [...disk.owners.values()] });
   }
 
   /** Everything in memory is gone, and whoever waited for an answer gets none. */

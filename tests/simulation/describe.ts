@@ -19,6 +19,8 @@ export function describeEvent(event: CoordinatorEvent): string {
       return `retry ${event.job.row.id} that is ${event.job.row.state}`;
     case 'hold':
       return `${event.held ? 'hold' : 'release'} ${event.job}`;
+    case 'move':
+      return `move ${event.job} ${typeof event.to === 'object' ? `before ${event.to.before}` : event.to}`;
     case 'set-priority':
       return `set-priority ${event.job} to ${event.priority}`;
     case 'node-registered':

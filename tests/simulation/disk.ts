@@ -1,7 +1,7 @@
 import type { Dependency, JobPolicy, StoredJob } from '../../electron/core/events.ts';
 import type { WriteBatch } from '../../electron/ports.ts';
 import { type AttemptId, attemptId, type BlobId, type JobId, type NodeId } from '../../shared/ids.ts';
-import { type AttemptRow, isTerminal, type JobRow, type TaskRow } from '../../shared/job.ts';
+import { type AttemptRow, isTerminal, type JobRow, type OwnerRow, type TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
 
 /** A job that is waited for, and what of it. */
@@ -10,6 +10,7 @@ export type Wait = Pick<Dependency, 'job' | 'until'>;
 /** What a job was submitted with; stands for its specification. */
 export interface Submission {
   readonly id: JobId;
+  readonly owner: string;
   readonly policy: JobPolicy;
   readonly input: BlobId | null;
   readonly inputReady: boolean;
@@ -30,6 +31,7 @@ export class Disk {
   readonly tasks = new Map<JobId, Map<number, TaskRow>>();
   readonly attempts = new Map<AttemptId, AttemptRow>();
   readonly nodes = new Map<NodeId, NodeRow>();
+  readonly owners = new Map<string, OwnerRow>();
 
   /** All of it, or nothing. @returns false when the disk is full */
   write({ rows, submissions }: Writes): boolean {
@@ -37,6 +39,7 @@ export class Disk {
     for (const submission of submissions) this.submissions.set(submission.id, submission);
     for (const node of rows?.removedNodes ?? []) this.nodes.delete(node);
     for (const row of rows?.nodes ?? []) this.nodes.set(row.description.id, row);
+    for (const row of rows?.owners ?? []) this.owners.set(row.owner, row);
     for (const row of rows?.jobs ?? []) this.jobs.set(row.id, row);
     for (const row of rows?.tasks ?? []) this.tasksOf(row.job).set(row.index, row);
     for (const row of rows?.attempts ?? []) this.attempts.set(attemptId(row.job, row.index, row.number), row);
@@ -61,10 +64,10 @@ export class Disk {
   }
 
   storedJob(row: JobRow): StoredJob {
-    const { policy, input, inputReady, after } = this.submissions.get(row.id) as Submission;
+    const { owner, policy, input, inputReady, after } = this.submissions.get(row.id) as Submission;
     const tasks = [...this.tasksOf(row.id).values()].sort((left, right) => left.index - right.index);
     const waits = after.filter(({ until }) => until === 'tasks' || row.state === 'SUBMITTED' || isTerminal(row.state));
-    return { row, policy, input, inputReady, after: this.dependencies(waits), tasks };
+    return { row, owner, policy, input, inputReady, after: this.dependencies(waits), tasks };
   }
 
   private tasksOf(job: JobId): Map<number, TaskRow> {

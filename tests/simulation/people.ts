@@ -8,6 +8,8 @@ import type { Random } from './random.ts';
 import { LABELS, LIMIT_NAMES } from './scenario.ts';
 import type { Farm } from './storm.ts';
 
+const OWNERS = ['ann', 'bea', 'cid'] as const;
+
 const COMMANDS = {
   'cancel a job': 3,
   'cancel a task': 2,
@@ -15,6 +17,7 @@ const COMMANDS = {
   'hold a job': 3,
   'release a job': 2,
   'change a priority': 3,
+  'move a job': 2,
   'pause a node': 2,
   'resume a node': 2,
   'remove a node': 1,
@@ -57,6 +60,7 @@ function submitNow(farm: Farm): void {
   const counterpart = after.find(({ until }) => until === 'tasks');
   const taskCount = counterpart === undefined ? own : (coordinator.disk.jobs.get(counterpart.job)?.taskCount ?? own);
   const id = coordinator.nextJobId();
+  const owner = random.pick(OWNERS);
   const inputReady = random.chance(0.85);
   const input = inputReady && random.chance(0.5) ? SOME_BLOB : null;
   const policy = drawPolicy(farm);
@@ -64,6 +68,7 @@ function submitNow(farm: Farm): void {
     type: 'job-submitted',
     job: {
       id,
+      owner,
       policy,
       taskCount,
       priority: random.pick([10, 50, 50, 90]),
@@ -72,7 +77,7 @@ function submitNow(farm: Farm): void {
       after: coordinator.disk.dependencies(after),
     },
   });
-  coordinator.addSubmission({ id, policy, input, inputReady, after });
+  coordinator.addSubmission({ id, owner, policy, input, inputReady, after });
   coordinator.settled((committed) => committed && referee.submitted(id));
   if (!inputReady) timeline.after(random.whole(10, 20_000), () => coordinator.machine.whenAwake(() => bringInput(farm, id)));
 }
@@ -111,6 +116,7 @@ function drawPolicy({ world }: Farm): JobPolicy {
     timeoutMs: random.pick([2_000, 10_000, 60_000]),
     maxRetries: random.whole(0, 3),
     preemptible: random.chance(0.2),
+    maxTasks: random.chance(0.15) ? random.whole(1, 4) : null,
   };
 }
 
@@ -155,6 +161,9 @@ function command(farm: Farm, what: keyof typeof COMMANDS): void {
       break;
     case 'change a priority':
       coordinator.post({ type: 'set-priority', job, priority: random.whole(0, 100) });
+      break;
+    case 'move a job':
+      coordinator.post({ type: 'move', job, to: random.pick(['first', 'last', { before: random.pick([...disk.jobs.keys()]) }]) });
       break;
     case 'pause a node':
       coordinator.post({ type: 'node-admin', node, availability: random.pick(['paused', 'draining']) });

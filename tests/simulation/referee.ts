@@ -121,7 +121,7 @@ export class Referee {
     }
     if (live === undefined) this.fail(`job ${job} is ${stored.state} on the disk and not in memory`);
     // Counts and sentences are stored with the next change of state; a start counts the tasks' rows anew.
-    for (const key of ['state', 'priority', 'held', 'taskCount', 'restState', 'submittedAt'] as const)
+    for (const key of ['state', 'priority', 'position', 'held', 'taskCount', 'restState', 'submittedAt'] as const)
       if (stored[key] !== live[key]) this.fail(`job ${job} has ${key} ${stored[key]} on the disk and ${live[key]} in memory`);
   }
 

@@ -6,7 +6,7 @@ import { eventStream } from '../events.ts';
 import { jobSchemaDocument, openApiDocument } from '../openapi.ts';
 import type { HandlersOf } from '../route-types.ts';
 
-type Names = 'health' | 'openapi' | 'jobSchema' | 'farm' | 'events' | 'backup';
+type Names = 'health' | 'openapi' | 'jobSchema' | 'farm' | 'events' | 'listOwners' | 'backup';
 
 export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   const jobSchema = JSON.stringify(jobSchemaDocument());
@@ -16,6 +16,7 @@ export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typ
     openapi: () => ({ headers: { 'content-type': 'application/json; charset=utf-8' }, body: document }),
     jobSchema: () => ({ headers: { 'content-type': 'application/schema+json; charset=utf-8' }, body: jobSchema }),
     farm: ({ identity }) => ({ id: farm.id, name: farm.name, version, totals: farm.totals(), role: foremost(identity.roles) }),
+    listOwners: () => ({ owners: farm.listOwners() }),
     events: () => ({ headers: { 'content-type': 'text/event-stream' }, body: eventStream(farm), live: true }),
     backup: async () => ({ path: await farm.backup() }),
   };

@@ -12,6 +12,7 @@ function job(id: number, change: Partial<JobView> = {}): JobView {
     owner: 'ines',
     state: 'QUEUED',
     priority: 50,
+    position: 1,
     held: false,
     taskCount: 10,
     counts: COUNTS,
