@@ -28,7 +28,11 @@ export const jobViewSchema = z.object({
 });
 export type JobView = z.infer<typeof jobViewSchema>;
 
-export const jobDetailSchema = jobViewSchema.extend({ spec: jobSpecSchema });
+export const jobDetailSchema = jobViewSchema.extend({
+  spec: jobSpecSchema,
+  /** Jobs that wait for this one now. */
+  dependents: z.array(z.number().int()).default([]),
+});
 export type JobDetail = z.infer<typeof jobDetailSchema>;
 
 export const taskViewSchema = z.object({

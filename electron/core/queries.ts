@@ -48,6 +48,11 @@ export function jobRow(farm: FarmState, job: JobId): JobRow | undefined {
   return found === undefined ? undefined : rowOfJob(found, null);
 }
 
+/** @returns the jobs that wait for a job, or for tasks of it */
+export function dependents(farm: FarmState, job: JobId): JobId[] {
+  return [...(farm.dependents.get(job) ?? [])];
+}
+
 export function jobIds(farm: FarmState): JobId[] {
   return [...farm.jobs.keys()];
 }

@@ -340,7 +340,7 @@ class Coordinator implements CoordinatorDaemon {
 
   job(job: JobId): JobDetail {
     const view = this.mustView(job);
-    return { ...view, spec: this.mustEntry(job).spec };
+    return { ...view, spec: this.mustEntry(job).spec, dependents: queries.dependents(this.farm, job) };
   }
 
   /** The core knows the counts of a live job to the last event; the store only to its last change of state. */

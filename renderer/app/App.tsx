@@ -6,6 +6,7 @@ import { createIpcClient, ipcBridge } from '../client/ipc-client.ts';
 import { forgetToken, keepToken, takeToken } from '../client/session.ts';
 import { startBridge } from '../store/bridge.ts';
 import { farmStore, useFarm } from '../store/farm-store.ts';
+import { notifyOfEnds } from '../store/job-notifications.ts';
 import { Toasts } from '../ui/Toasts.tsx';
 import { Shell } from './Shell.tsx';
 import { Welcome } from './Welcome.tsx';
@@ -19,7 +20,10 @@ export function App() {
     return token === null ? null : createHttpClient(location.origin, token);
   }, [token]);
 
-  useEffect(() => (client === null ? undefined : startBridge(client, farmStore)), [client]);
+  useEffect(
+    () => (client === null ? undefined : startBridge(client, farmStore, { ended: (jobs) => notifyOfEnds(client, jobs) })),
+    [client],
+  );
   // A link with a token may be opened in a tab that is already here.
   useEffect(() => {
     const look = () => location.hash.startsWith('#token=') && setToken(takeToken());

@@ -1,4 +1,4 @@
-import { CloudOff, Command as CommandIcon, LayoutList, LoaderCircle, Network, Plus, Settings, Wifi } from 'lucide-react';
+import { CloudOff, Command as CommandIcon, LayoutList, LoaderCircle, Network, Plus, Settings, UserPlus, Wifi } from 'lucide-react';
 import { type DragEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { FarmPage } from '../features/farm/FarmPage.tsx';
 import { NodePage } from '../features/farm/NodePage.tsx';
@@ -8,6 +8,7 @@ import { LogPage } from '../features/logs/LogPage.tsx';
 import { SettingsPage } from '../features/settings/SettingsPage.tsx';
 import { takeDrop } from '../features/submit/drop.ts';
 import { SubmitPage } from '../features/submit/SubmitPage.tsx';
+import { useAdmissions, useAdmissionsWatch } from '../store/admissions.ts';
 import { useFarm, useMaySubmit } from '../store/farm-store.ts';
 import { controls } from '../ui/controls.tsx';
 import { formatCount } from '../ui/format.ts';
@@ -34,6 +35,7 @@ export function Shell({ onLeave }: { readonly onLeave: (() => void) | null }) {
   );
   useEffect(() => listenForKeys(commands), [commands]);
   const close = () => setDialog(null);
+  useAdmissionsWatch();
   return (
     <DropZone>
       <div className={css.shell}>
@@ -60,6 +62,7 @@ export function Shell({ onLeave }: { readonly onLeave: (() => void) | null }) {
         </nav>
         <main className={css.main}>
           <StaleNote />
+          {page.name !== 'settings' && <WaitingDevices />}
           <Screen page={page} onLeave={onLeave} />
         </main>
       </div>
@@ -155,6 +158,19 @@ function StaleNote() {
     <p className={css.stale} role="alert">
       <CloudOff aria-hidden />
       {error.message} {known ? 'What you see is as it was; it is tried again by itself.' : 'It is tried again by itself.'}
+    </p>
+  );
+}
+
+/** A device that asks to be let in waits for somebody to look. */
+function WaitingDevices() {
+  const waiting = useAdmissions().filter(({ state }) => state === 'waiting');
+  if (waiting.length === 0) return null;
+  return (
+    <p className={css.asking} role="status">
+      <UserPlus aria-hidden />
+      {waiting.length === 1 ? `${waiting[0]?.name} asks to join the farm.` : `${waiting.length} devices ask to join the farm.`}
+      <a href={hrefOf({ name: 'settings' })}>Look and decide</a>
     </p>
   );
 }

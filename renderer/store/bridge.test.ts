@@ -43,14 +43,18 @@ function bridge() {
     call: async () => ({ role: 'viewer', version: '1.2.3' }) as never,
   };
   const store = createFarmStore();
-  const stop = startBridge(client as LanyardClient, store, (run) => frames.push(run));
+  const over: number[] = [];
+  const stop = startBridge(client as LanyardClient, store, {
+    schedule: (run) => frames.push(run),
+    ended: (jobs) => over.push(...jobs.map(({ id }) => id)),
+  });
   const send = (event: ViewEvent) => listener?.event(event);
   send({ type: 'snapshot', cursor: 0, farm: { id: 'f', name: 'farm' }, jobs: [job(2), job(1)], nodes: [], totals: TOTALS });
   const frame = () => {
     for (const run of frames.splice(0)) run();
   };
   frame();
-  return { store, send, frame, frames, stop, state: (link: Parameters<WatchListener['state']>[0]) => listener?.state(link) };
+  return { store, send, frame, frames, over, stop, state: (link: Parameters<WatchListener['state']>[0]) => listener?.state(link) };
 }
 
 test('what comes between two frames is written once, and other rows stay the same objects', () => {
@@ -94,6 +98,18 @@ test('a lost connection is told and keeps what is known; a new snapshot replaces
   frame();
   expect(store.getState()).toMatchObject({ link: { state: 'live' }, jobIds: [5] });
   expect(store.getState().jobs.has(2)).toBe(false);
+});
+
+test('jobs that end between two frames are told once; those of a snapshot are not', () => {
+  const { send, frame, over } = bridge();
+  const ended = { ...job(1), state: 'FAILED' } as const;
+  send(delta([ended, { ...job(9), state: 'COMPLETED' }]));
+  frame();
+  expect(over).toEqual([1]);
+  send(delta([{ ...ended, priority: 7 }]));
+  send({ type: 'snapshot', cursor: 3, farm: { id: 'f', name: 'farm' }, jobs: [{ ...job(2), state: 'FAILED' }], nodes: [], totals: TOTALS });
+  frame();
+  expect(over).toEqual([1]);
 });
 
 test('who one is is asked when the connection lives, and nothing is written after the end', async () => {

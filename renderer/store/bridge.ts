@@ -1,3 +1,4 @@
+import { isTerminal } from '../../shared/job.ts';
 import type { LanyardClient, LinkState, Stop } from '../../shared/lanyard-client.ts';
 import type { JobView, NodeView, ViewEvent } from '../../shared/view.ts';
 import type { FarmData, FarmStore } from './farm-store.ts';
@@ -5,6 +6,12 @@ import { forgetNode, recordMetrics } from './node-history.ts';
 
 /** Runs a function soon: with the next frame, or in a while when nobody looks. */
 export type Schedule = (run: () => void) => void;
+
+interface BridgeOptions {
+  readonly schedule?: Schedule;
+  /** Told of the jobs that ended between two frames; not of those that ended while the coordinator was away. */
+  readonly ended?: (jobs: readonly JobView[]) => void;
+}
 
 const HIDDEN_MS = 1_000;
 const nextFrame: Schedule = (run) => {
@@ -16,7 +23,8 @@ const nextFrame: Schedule = (run) => {
  * Carries the farm from the client into the store: the only writer there is. What comes between two frames is gathered by id, so a
  * job that changed ten times is written once, and what is gathered never exceeds the farm itself.
  */
-export function startBridge(client: LanyardClient, store: FarmStore, schedule: Schedule = nextFrame): Stop {
+export function startBridge(client: LanyardClient, store: FarmStore, options: BridgeOptions = {}): Stop {
+  const { schedule = nextFrame, ended } = options;
   let gathered = emptyChanges();
   let isScheduled = false;
   let hasStopped = false;
@@ -26,7 +34,9 @@ export function startBridge(client: LanyardClient, store: FarmStore, schedule: S
     if (hasStopped) return;
     const changes = gathered;
     gathered = emptyChanges();
+    const over = ended === undefined ? [] : justEnded(store.getState(), changes);
     store.setState(applied(store.getState(), changes));
+    if (over.length > 0) ended?.(over);
   };
   const soon = () => {
     if (isScheduled) return;
@@ -103,6 +113,14 @@ function applied(farm: FarmData, changes: Changes): Partial<FarmData> {
     ...(nodesMoved ? { nodeIds: sortedByName(nodes) } : {}),
     revision: farm.revision + 1,
   };
+}
+
+function justEnded({ jobs }: FarmData, changes: Changes): readonly JobView[] {
+  if (changes.snapshot !== undefined) return [];
+  return [...changes.jobs.values()].filter((job): job is JobView => {
+    const before = job === null ? undefined : jobs.get(job.id);
+    return job !== null && before !== undefined && !isTerminal(before.state) && isTerminal(job.state);
+  });
 }
 
 /** @returns whether members came or went */

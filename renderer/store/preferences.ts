@@ -7,6 +7,8 @@ export type Density = 'comfortable' | 'compact';
 interface Preferences {
   readonly theme: Theme;
   readonly density: Density;
+  /** Whether this browser tells of jobs that end. */
+  readonly notify: boolean;
 }
 
 const KEY = 'lanyard-preferences';
@@ -43,10 +45,11 @@ function load(): Preferences {
   return {
     theme: known.theme === 'dark' || known.theme === 'light' ? known.theme : 'system',
     density: known.density === 'compact' ? 'compact' : 'comfortable',
+    notify: known.notify === true,
   };
 }
 
-function stored(): { theme?: unknown; density?: unknown } {
+function stored(): { theme?: unknown; density?: unknown; notify?: unknown } {
   try {
     return (JSON.parse(localStorage.getItem(KEY) ?? '{}') ?? {}) as object;
   } catch {

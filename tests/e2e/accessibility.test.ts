@@ -12,7 +12,8 @@ for (const theme of ['dark', 'light'] as const)
       maxRetries: 0,
       ...SMALL,
     });
-    await farm.submit({ name: 'waiting', command: 'true', requirements: { ...SMALL.requirements, gpus: 1 } });
+    const waiting = await farm.submit({ name: 'waiting', command: 'true', requirements: { ...SMALL.requirements, gpus: 1 } });
+    const last = await farm.submit({ name: 'last', command: 'true', after: [waiting as never], ...SMALL });
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
     await page.goto(farm.url);
     const check = async (screen: string) => {
@@ -37,6 +38,9 @@ for (const theme of ['dark', 'light'] as const)
     await expect(page.getByRole('alertdialog')).toBeVisible();
     await check('question');
     await page.keyboard.press('Escape');
+    await page.goto(`${farm.url}/#/jobs/${last}`);
+    await expect(page.getByRole('region', { name: 'Dependencies' }).getByRole('link', { name: /waiting|last/ })).toHaveCount(2);
+    await check('dependencies');
     await page.goto(`${farm.url}/#/logs/${job}.1.1`);
     await expect(page.getByText('the log is complete')).toBeVisible();
     await check('log');
@@ -56,7 +60,14 @@ for (const theme of ['dark', 'light'] as const)
     await check('submit');
     await page.goto(`${farm.url}/#/settings`);
     await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
+    await expect(page.getByRole('region', { name: 'Audit log' })).toContainText('device joined');
     await check('settings');
+    await page.getByRole('button', { name: 'Invite a device' }).click();
+    await page.getByRole('button', { name: 'Make the invite' }).click();
+    await expect(page.getByRole('img', { name: 'The invite as a QR code' })).toBeVisible();
+    await check('invite');
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('dialog')).toHaveCount(0);
     await page.keyboard.press('Control+k');
     await expect(page.getByRole('dialog')).toBeVisible();
     await check('palette');

@@ -153,6 +153,53 @@ test('many jobs are chosen by the keyboard, held together, and let go by Undo', 
   await expect(page.getByRole('region', { name: 'Why it waits' })).toContainText('nowhere');
 });
 
+test('a job is submitted again with changes; what waits for what is shown as a graph', async ({ page, farm }) => {
+  const first = await farm.submit({ name: 'render', command: 'echo render {frame}', tasks: { kind: 'frames', frames: '1-3' }, ...SMALL });
+  const second = await farm.submit({
+    name: 'assemble',
+    command: 'true',
+    after: [first as never],
+    requirements: { ...SMALL.requirements, labels: ['nowhere'] },
+  });
+  await page.goto(farm.link);
+  await page.goto(`${farm.url}/#/jobs/${second}`);
+  const graph = page.getByRole('region', { name: 'Dependencies' });
+  await expect(graph.getByRole('link', { name: /assemble/ })).toHaveAttribute('aria-current', 'true');
+  await graph.getByRole('link', { name: /render/ }).click();
+  await expect(page.getByRole('heading', { name: 'render' })).toBeVisible();
+  await page.getByRole('button', { name: 'Submit again' }).click();
+  await expect(page.getByLabel('Frames', { exact: true })).toHaveValue('1-3');
+  await page.getByLabel('Frames', { exact: true }).fill('1-5');
+  await page.getByRole('textbox', { name: 'Name' }).fill('render longer');
+  await page.getByRole('button', { name: 'Submit 5 tasks' }).click();
+  await expect(page.getByRole('heading', { name: 'render longer' })).toBeVisible();
+  await expect(page.getByText('5 of 5 tasks ended')).toBeVisible();
+  await farm.client.call('cancelJob', { params: { job: second } });
+});
+
+test('a browser that was allowed to says when a job ends', async ({ page, farm, context }) => {
+  await context.grantPermissions(['notifications'], { origin: farm.url });
+  await page.addInitScript(() => {
+    const shown: string[] = [];
+    Object.assign(window, { shown });
+    const real = window.Notification;
+    window.Notification = new Proxy(real, {
+      construct(target, [title, options]) {
+        shown.push(title);
+        return new target(title, options);
+      },
+    });
+  });
+  await page.goto(farm.link);
+  await page.goto(`${farm.url}/#/settings`);
+  await page.getByRole('button', { name: 'Tell me when a job ends' }).click();
+  await expect(page.getByText('This browser says when a job ends')).toBeVisible();
+  await farm.submit({ name: 'quiet', command: 'sleep 0.5', notify: 'none', ...SMALL });
+  const told = await farm.submit({ name: 'told of', command: 'sleep 0.5; exit 1', maxRetries: 0, ...SMALL });
+  await expect(async () => expect((await farm.client.call('getJob', { params: { job: told } })).state).toBe('FAILED')).toPass();
+  await expect.poll(() => page.evaluate(() => (window as unknown as { shown: string[] }).shown)).toEqual(['told of failed']);
+});
+
 test('two browsers see the same, and a viewer is offered nothing to do', async ({ page, farm, browser }) => {
   const context = await browser.newContext();
   const other = await context.newPage();

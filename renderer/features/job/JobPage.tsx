@@ -1,3 +1,4 @@
+import { CopyPlus } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import type { JobDetail, JobView } from '../../../shared/view.ts';
@@ -11,6 +12,8 @@ import page from '../../ui/page.module.css';
 import { CountsBar, endedCount, isLive, STATE_LOOKS, StateChip } from '../../ui/state.tsx';
 import { estimateRest, estimateText } from '../jobs/estimate.ts';
 import { JobActionButtons } from '../jobs/JobActionButtons.tsx';
+import { repeatJob } from '../submit/draft.ts';
+import { Dependencies } from './Dependencies.tsx';
 import css from './JobPage.module.css';
 import { Outputs } from './Outputs.tsx';
 import { TaskGrid } from './TaskGrid.tsx';
@@ -65,6 +68,18 @@ function JobScreen({ job, detail, task }: JobScreenProps) {
         </div>
         {maySubmit && (
           <div className={page.actions}>
+            {detail !== null && (
+              <button
+                type="button"
+                className={controls.button}
+                onClick={() => {
+                  repeatJob(detail.spec);
+                  go({ name: 'submit' });
+                }}
+              >
+                <CopyPlus aria-hidden /> Submit again…
+              </button>
+            )}
             <JobActionButtons jobs={[job]} />
           </div>
         )}
@@ -89,6 +104,7 @@ function JobScreen({ job, detail, task }: JobScreenProps) {
             isLive={isLive(job)}
             expected={detail !== null && detail.spec.outputs.length > 0}
           />
+          {detail !== null && <Dependencies detail={detail} state={job.state} />}
           <section className={controls.panel} aria-label="Timeline">
             <div className={controls.panelHead}>
               <h2>Where it ran</h2>
@@ -191,7 +207,6 @@ function Specification({ detail }: { readonly detail: JobDetail }) {
     ['Timeout', formatDuration(spec.timeoutMs)],
     ['Retries', String(spec.maxRetries)],
     ['Keeps', spec.outputs.length === 0 ? null : spec.outputs.join(', ')],
-    ['After jobs', spec.after.length === 0 ? null : spec.after.join(', ')],
   ].filter((fact): fact is [string, string] => fact[1] !== null);
   return (
     <section className={controls.panel} aria-label="What was asked">

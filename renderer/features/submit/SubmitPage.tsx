@@ -134,6 +134,7 @@ async function send(client: LanyardClient, input: InputFiles, show: (sending: Se
 function InputBox() {
   const input = useDraft((draft) => draft.input);
   const problem = useDraft((draft) => draft.problem);
+  const isRepeated = useDraft((draft) => draft.described.input !== undefined);
   const isReading = useDraft((draft) => draft.isReading);
   const zip = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
@@ -143,7 +144,19 @@ function InputBox() {
   };
   return (
     <section className={`${controls.panel} ${css.input}`} aria-label="Files">
-      {input === null ? (
+      {input === null && isRepeated ? (
+        <>
+          <FileArchive aria-hidden />
+          <p>
+            <strong>The files of the job that this one repeats</strong>
+            <br />
+            They are at the coordinator already. Drop others to take their place.
+          </p>
+          <button type="button" className={controls.quiet} onClick={dropInput}>
+            <X aria-hidden /> Take them out
+          </button>
+        </>
+      ) : input === null ? (
         <>
           <UploadIcon aria-hidden />
           <p>

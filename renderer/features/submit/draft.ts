@@ -1,7 +1,7 @@
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import type { ErrorValue } from '../../../shared/errors.ts';
-import { JOB_FILE, type JobSpecInput, jobSpecSchema } from '../../../shared/job.ts';
+import { JOB_FILE, type JobSpec, type JobSpecInput, jobSpecSchema } from '../../../shared/job.ts';
 import { errorValueOf } from '../../client/http.ts';
 import { EMPTY_FORM, type Form, formOf } from './form.ts';
 import type { InputFiles } from './input-files.ts';
@@ -28,12 +28,19 @@ export function editForm(change: Partial<Form>): void {
   draft.setState(({ form }) => ({ form: { ...form, ...change } }));
 }
 
+/** Begins with what another job was asked to do; its files are there already and are not sent again. */
+export function repeatJob(spec: JobSpec): void {
+  // What it waited for is over, or is no business of another run.
+  const { after: _after, afterAny: _afterAny, afterTasks: _afterTasks, inputsFrom: _inputsFrom, ...described } = spec;
+  draft.setState({ ...draft.getInitialState(), described, form: formOf(described) });
+}
+
 export function clearDraft(): void {
   draft.setState(draft.getInitialState());
 }
 
 export function dropInput(): void {
-  draft.setState({ input: null, problem: null });
+  draft.setState(({ described: { input: _input, ...described } }) => ({ input: null, problem: null, described }));
 }
 
 /** Takes files as the input, and what their description says into the form. */

@@ -104,7 +104,7 @@ export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 50
 }
 
 /** Starts a command that announces itself with one line of JSON, and waits for it. */
-async function startLanyard(args: readonly string[]): Promise<ChildProcess> {
+export async function startLanyard(args: readonly string[]): Promise<ChildProcess> {
   const child = spawn(process.execPath, [MAIN, ...args, '--json', '--log-level', 'error'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const announced = await Promise.race([once(lines, 'line').then(() => true), once(child, 'exit').then(() => false)]);
