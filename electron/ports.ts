@@ -4,6 +4,7 @@ import type { AttemptId, BlobId, FarmId, JobId, NodeId } from '../shared/ids.ts'
 import type { AttemptRow, EndReason, JobRow, JobSpec, JobState, OutputFile, OwnerRow, TaskRow, TaskState } from '../shared/job.ts';
 import type { Capacity, Metrics, NodeRow } from '../shared/node.ts';
 import type { CoordinatorMessage, Hello, LogStream, Phase, Welcome, WorkerMessage } from '../shared/protocol.ts';
+import type { Receipt } from '../shared/receipt.ts';
 import type { Template, TemplateView } from '../shared/template.ts';
 import type {
   Admission,
@@ -516,6 +517,14 @@ export interface OwnerSenses {
   readonly cores: number;
   /** Of the week from Monday 00:00, by the machine's own wall clock. */
   minuteOfWeek(): number;
+}
+
+/** What ran on this machine, kept on it. */
+export interface Receipts {
+  /** @throws LanyardError DISK_FULL */
+  add(receipt: Receipt): Promise<void>;
+  /** The newest, newest first. */
+  list(limit: number): Promise<readonly Receipt[]>;
 }
 
 /** The owner's own pause, which outlives a restart. */

@@ -96,6 +96,8 @@ export const LIMITS = {
   avoidedNodes: 8,
   /** Nodes looked at in full for one placement. */
   placementCandidates: 16,
+  /** Receipts that a machine keeps of what ran on it, in bytes; the oldest go. */
+  receiptBytes: 8 * MIB,
   /** Ended attempts a worker keeps until the coordinator has acknowledged them; then it takes no more work. */
   unacknowledgedEnds: 10_000,
 } as const;

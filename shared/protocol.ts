@@ -118,6 +118,8 @@ const extraFileSchema = z.object({ path: z.string().max(LIMITS.pathLength), blob
 export const workSchema = z.object({
   job: z.number().int().positive(),
   name: z.string(),
+  /** Who submitted it, for the owner of the machine. */
+  owner: z.string().default(''),
   command: z.union([z.string(), z.array(z.string())]),
   /** Absent or null: the host executor. */
   image: z.string().nullable(),

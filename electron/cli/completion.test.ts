@@ -25,7 +25,7 @@ describe('completion for bash', () => {
 
   test('offers every command', () => {
     expect(offered('')).toEqual(program.commands.map((command) => command.name()));
-    expect(offered('re')).toEqual(['retry', 'release', 'remove', 'remove-template', 'resume']);
+    expect(offered('re')).toEqual(['retry', 'release', 'remove', 'remove-template', 'resume', 'receipts']);
   });
 
   test('offers the options of the command, and the global ones', () => {

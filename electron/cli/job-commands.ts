@@ -5,7 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import { parseTarget } from './targets.ts';
 import type { Style } from './terminal.ts';
 import { plain } from './text.ts';
-import { formatDuration } from './units.ts';
+import { formatDuration, timeText } from './units.ts';
 
 export interface ListOptions {
   readonly state?: string;
@@ -197,11 +197,6 @@ function phaseText(task: TaskView): string {
   if (task.phase === null || isTerminal(task.state)) return '';
   const { phase, done, total } = task.phase;
   return total > 0 ? `${phase} ${Math.floor((100 * done) / total)} %` : phase;
-}
-
-function timeText(ms: number): string {
-  const time = new Date(ms);
-  return `${time.toLocaleDateString('sv')} ${time.toLocaleTimeString('sv')}`;
 }
 
 function took(from: { readonly startedAt: number | null; readonly finishedAt: number | null }, now: number): string {

@@ -1,11 +1,12 @@
 import { join, resolve } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
 import { openOwnerPause } from '../files/owner-pause.ts';
+import { openReceipts } from '../files/receipts.ts';
 import type { Context, Handler } from './context.ts';
 import { defaultDataFolder } from './data-folder.ts';
 import { EXIT } from './exit-codes.ts';
 import { durationMs } from './job-flags.ts';
-import { formatDuration } from './units.ts';
+import { formatDuration, timeText } from './units.ts';
 
 /** What the owner of this machine says to its own worker; no coordinator is asked. */
 export const owner: Handler<{ readonly for?: string }> = async (context, [action], options) => {
@@ -20,6 +21,42 @@ export const owner: Handler<{ readonly for?: string }> = async (context, [action
   const pausedUntil = until !== undefined && until !== null && until <= Date.now() ? undefined : until;
   if (context.options.json === true) context.terminal.json({ paused: pausedUntil !== undefined, pausedUntil: pausedUntil ?? null });
   else context.terminal.line(sentence(pausedUntil));
+  return EXIT.ok;
+};
+
+/** What ran on this machine, for whom and for how long; read from its own files. */
+export const receipts: Handler<{ readonly limit?: string }> = async (context, _operands, options) => {
+  const limit = Number(options.limit ?? '100');
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new LanyardError({ code: 'INVALID', field: 'limit', message: `--limit is "${options.limit}"; expected a whole number from 1` });
+  const list = await openReceipts(join(workerFolder(context), 'receipts.jsonl')).list(limit);
+  const { terminal } = context;
+  if (context.options.json === true) {
+    terminal.json({ receipts: list });
+    return EXIT.ok;
+  }
+  terminal.table(
+    [
+      { title: 'STARTED' },
+      { title: 'RAN FOR', align: 'right' },
+      { title: 'FOR', flexible: true },
+      { title: 'FARM', flexible: true },
+      { title: 'TASK' },
+      { title: 'JOB', flexible: true },
+      { title: 'CPU', align: 'right' },
+      { title: 'ENDED' },
+    ],
+    list.map((receipt) => [
+      timeText(receipt.startedAt),
+      formatDuration(receipt.ranForMs),
+      receipt.owner,
+      receipt.farm,
+      receipt.attempt,
+      receipt.job,
+      String(receipt.cpu),
+      receipt.reason,
+    ]),
+  );
   return EXIT.ok;
 };
 

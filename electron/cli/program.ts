@@ -166,6 +166,11 @@ function addNodeCommands(add: Add): void {
     .addArgument(new Argument('[action]', 'what to do; nothing: say how it stands').choices(['pause', 'resume']))
     .option('--for <duration>', 'with pause: how long');
   add('owners', 'list who has had how much of the farm lately, and who goes first', async () => (await commands()).owners);
+  add(
+    'receipts',
+    'show what ran on this machine, for whom and for how long',
+    async () => (await import('./owner-commands.ts')).receipts,
+  ).option('--limit <number>', 'how many, newest first', '100');
   add('forget <nodes...>', 'remove nodes from the list; what they run goes back to the queue', async () => (await commands()).forget);
 }
 

@@ -57,3 +57,9 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${names[unit]}`;
 }
+
+/** A wall-clock time in ms since 1970, in the zone of this machine: `2026-01-31 14:05:09`. */
+export function timeText(ms: number): string {
+  const time = new Date(ms);
+  return `${time.toLocaleDateString('sv')} ${time.toLocaleTimeString('sv')}`;
+}

@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { NodeId } from '../../shared/ids.ts';
 import type { NodeDescription } from '../../shared/node.ts';
+import type { Receipt } from '../../shared/receipt.ts';
 import type { WorkerSettings } from '../../shared/settings.ts';
+import { startBlobSweeps } from '../daemon/blob-sweeps.ts';
 import { ownerRules } from '../daemon/owner-watch.ts';
 import { type FarmMessage, startWorkerDaemon, type WorkerDaemon } from '../daemon/worker.ts';
 import { createDockerExecutor } from '../executor/docker.ts';
@@ -10,6 +12,7 @@ import { createHostExecutor } from '../executor/host.ts';
 import { openBlobs } from '../files/blobs.ts';
 import { openLogSpools } from '../files/log-spool.ts';
 import { openOwnerPause } from '../files/owner-pause.ts';
+import { openReceipts } from '../files/receipts.ts';
 import { openWorkspaces } from '../files/workspaces.ts';
 import { createLinkClient } from '../link/client.ts';
 import { createBlobTransfer } from '../link/transfer.ts';
@@ -46,6 +49,8 @@ export interface WorkerNode {
     pause(until: number | null | undefined): Promise<void>;
     /** Somebody came, the power went: looks now instead of within seconds. */
     look(): Promise<void>;
+    /** What ran here, newest first. */
+    receipts(limit: number): Promise<readonly Receipt[]>;
   };
   /** Stops what runs, hands it back to the queue and says goodbye. */
   close(): Promise<void>;
@@ -63,6 +68,7 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
   const blobs = await openBlobs(join(dataFolder, 'blobs'));
   const transfer = createBlobTransfer({ endpoint: locator.endpoint, logger });
   const description = await describe(id, machine, settings);
+  const receipts = openReceipts(join(dataFolder, 'receipts.jsonl'));
   const pause = openOwnerPause(join(dataFolder, 'owner.json'));
   const cacheBytes = settings.cacheMb * 1024 * 1024;
   const daemon: WorkerDaemon = await startWorkerDaemon({
@@ -97,9 +103,12 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
     stopGraceMs: settings.stopGraceMs,
     longestRunMs: settings.dockerTimeoutMs,
     slowShare: settings.slowPercent / 100,
+    receipts,
     owner: { senses: { ...createOwnerSenses(), ...options.senses }, pause, rules: ownerRules(settings) },
     onFarmMessage: options.onFarmMessage,
   });
+  // What is unpacked lies in the cache; the packed form is kept no longer than an interrupted transfer might need it.
+  const endSweeps = startBlobSweeps({ clock, logger, blobs, referenced: () => new Set() });
   return {
     id,
     refused: daemon.refused,
@@ -110,8 +119,12 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
         await daemon.lookAtOwner();
       },
       look: () => daemon.lookAtOwner(),
+      receipts: (limit) => receipts.list(limit),
     },
-    close: () => daemon.close('owner-interrupted'),
+    close() {
+      endSweeps();
+      return daemon.close('owner-interrupted');
+    },
   };
 }
 

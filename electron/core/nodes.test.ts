@@ -158,3 +158,14 @@ test('the next deadline is the earliest thing that time brings, and is gone when
   world.pass(5_000);
   expect(nextDeadline(world.farm)).toBeUndefined();
 });
+
+test('a node that was removed and comes again is another, and may take what the first had refused', () => {
+  const world = new TestFarm();
+  world.join('ash');
+  world.submit(1);
+  world.end('1.0.1', 'image-unavailable');
+  expect(world.assigned()).toEqual([]);
+  world.turn({ type: 'node-removed', node: ASH });
+  world.join('ash');
+  expect(world.assigned()).toEqual(['1.0.2@ash']);
+});

@@ -43,6 +43,8 @@ export function awaitRecoveredNodes(farm: FarmState): void {
 export function nodeRegistered(farm: FarmState, event: EventOf<'node-registered'>): void {
   const known = farm.nodes.get(event.node.id);
   const node = known ?? new FarmNode(event.node, event.carrier, farm.now.wallMs);
+  // A node that was removed and comes again is another: what jobs remember of the first must not be taken for it.
+  if (known === undefined) node.epoch = farm.stepNumber;
   const changed = JSON.stringify(known?.description) !== JSON.stringify(event.node);
   if (changed || node.presence === 'offline' || node.recovered) node.epoch++;
   farm.nodes.set(node.id, node);

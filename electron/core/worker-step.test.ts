@@ -12,6 +12,7 @@ const SECOND = '7.1.1' as AttemptId;
 const work: Work = {
   job: 7,
   name: 'render',
+  owner: 'ana',
   command: 'true',
   image: null,
   input: null,
@@ -38,9 +39,11 @@ const assigned = (...attempts: AttemptId[]): WorkerEvent => ({ type: 'assigned',
 const ended = (attempt: AttemptId, end: AttemptEnd): WorkerEffect => report({ kind: 'ended', attempt, end });
 const report = (value: Report): WorkerEffect => ({ type: 'report', report: value });
 
+const SHARED = { attempts: 20_000, cpu: 20_000, ramMb: 2_000_000 };
+
 /** A worker whose invariants are checked after every event. */
-function worker(longestRunMs = LIMITS.timeoutMs) {
-  const state = createWorkerState({ stopGraceMs: 5_000, longestRunMs });
+function worker(longestRunMs: number = LIMITS.timeoutMs, shared = SHARED) {
+  const state = createWorkerState({ stopGraceMs: 5_000, longestRunMs, shared });
   const at = (elapsedMs: number, event: WorkerEvent) => {
     const effects = workerStep(state, event, { wallMs: 0, elapsedMs });
     expect(workerViolations(state)).toEqual([]);
@@ -340,5 +343,26 @@ describe('the owner of the machine', () => {
       report({ kind: 'started', attempt: FIRST }),
       report({ kind: 'phase', attempt: FIRST, phase: { phase: 'paused', done: 0, total: 0 } }),
     ]);
+  });
+
+  test('shares so much and no more, whatever the coordinator believes', () => {
+    const { send } = worker(LIMITS.timeoutMs, { attempts: 2, cpu: 2.5, ramMb: 160 });
+    send({ type: 'connected', stop: [] });
+    const refusalOf = (effects: readonly WorkerEffect[]) =>
+      effects.flatMap((effect) => (effect.type === 'report' && effect.report.kind === 'ended' ? [effect.report.end.message] : []));
+    expect(refusalOf(send(assigned(FIRST, SECOND)))).toEqual([]);
+    const third = '7.2.1' as AttemptId;
+    expect(refusalOf(send(assigned(third)))).toEqual(['the owner of the machine shares no more than 2 tasks at once']);
+    send({ type: 'finished', attempt: SECOND, end: completed });
+    expect(refusalOf(send(assigned(third)))).toEqual([]);
+    const one = worker(LIMITS.timeoutMs, { attempts: 9, cpu: 2.5, ramMb: 160 });
+    one.send({ type: 'connected', stop: [] });
+    const large = (requirements: Partial<Work['requirements']>): WorkerEvent => ({
+      type: 'assigned',
+      work: [{ ...work, requirements: { ...work.requirements, ...requirements } }],
+      attempts: [assignment(FIRST)],
+    });
+    expect(refusalOf(one.send(large({ cpu: 2.6 })))).toEqual(['the owner of the machine shares no more than 2.5 CPU cores']);
+    expect(refusalOf(one.send(large({ ramMb: 161 })))).toEqual(['the owner of the machine shares no more than 160 MiB of memory']);
   });
 });

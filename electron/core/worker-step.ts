@@ -12,6 +12,15 @@ export interface WorkerConfig {
   readonly stopGraceMs: number;
   /** The owner's longest run of one attempt, ms; a job's own timeout counts when it is shorter. */
   readonly longestRunMs: number;
+  /** What the owner shares of the machine; a coordinator that gives more is refused. */
+  readonly shared: WorkerShare;
+}
+
+export interface WorkerShare {
+  readonly attempts: number;
+  /** CPU cores. */
+  readonly cpu: number;
+  readonly ramMb: number;
 }
 
 /** One attempt from its assignment until the coordinator has acknowledged its end. */
@@ -19,6 +28,7 @@ export interface WorkerAttempt {
   readonly id: AttemptId;
   readonly timeoutMs: number;
   readonly gpus: readonly string[];
+  readonly needs: Pick<Work['requirements'], 'cpu' | 'ramMb'>;
   /** What `run` will say, while attempts that were given up still hold what this one was promised. */
   waiting: { readonly assignment: Assignment; readonly work: Work } | undefined;
   state: 'preparing' | 'running' | 'ended';
@@ -109,6 +119,11 @@ export function heldAttempts(state: WorkerState): HeldAttempts {
   }));
 }
 
+/** @returns how an attempt has ended, as it is reported; undefined while it goes on, and when nobody wants to know any more */
+export function endOfAttempt(state: WorkerState, attempt: AttemptId): AttemptEnd | undefined {
+  return state.attempts.get(attempt)?.end;
+}
+
 /** @returns the steady-clock ms at which `time-passed` is due next; undefined when nothing waits for time. */
 export function workerDeadline(state: WorkerState): number | undefined {
   let next: number | undefined;
@@ -161,10 +176,16 @@ function assign(state: WorkerState, assignment: Assignment, works: readonly Work
     refuse(id, 'infrastructure', 'the assignment came without a description of its job', effects);
     return;
   }
+  const excess = overShare(state, work.requirements);
+  if (excess !== undefined) {
+    refuse(id, 'limit-unavailable', `the owner of the machine shares no more than ${excess}`, effects);
+    return;
+  }
   state.attempts.set(id, {
     id,
     timeoutMs: Math.min(work.timeoutMs, state.config.longestRunMs),
     gpus: assignment.gpus,
+    needs: work.requirements,
     waiting: { assignment, work },
     state: 'preparing',
     deadlineMs: undefined,
@@ -173,6 +194,24 @@ function assign(state: WorkerState, assignment: Assignment, works: readonly Work
     disowned: false,
     end: undefined,
   });
+}
+
+/**
+ * Attempts that the coordinator has given up do not count: what comes after them waits for them.
+ * @returns what would be exceeded; undefined when there is room
+ */
+function overShare({ attempts, config: { shared } }: WorkerState, needs: WorkerAttempt['needs']): string | undefined {
+  let [count, cpu, ramMb] = [1, needs.cpu, needs.ramMb];
+  for (const held of attempts.values()) {
+    if (held.state === 'ended' || held.disowned) continue;
+    count++;
+    cpu += held.needs.cpu;
+    ramMb += held.needs.ramMb;
+  }
+  if (count > shared.attempts) return `${shared.attempts} tasks at once`;
+  // The coordinator counts thousandths of a core, and rounds up.
+  if (cpu > shared.cpu + 1e-3) return `${shared.cpu} CPU cores`;
+  return ramMb > shared.ramMb ? `${shared.ramMb} MiB of memory` : undefined;
 }
 
 /** The coordinator counts nothing for attempts it has given up, so what comes after them waits until they are gone. */

@@ -68,6 +68,7 @@ function toWork(job: JobId, stored: StoredSpec, store: Store): Work {
   return {
     job,
     name: spec.name,
+    owner: stored.owner,
     command: spec.command,
     image: resolvedImage(spec),
     input: spec.input === undefined ? null : { blob: spec.input, bytes: stored.inputBytes ?? 0 },

@@ -25,6 +25,7 @@ import { createFarm } from '../core/step.ts';
 import type { Blobs, Clock, Dispose, Identity, JobQuery, LinkServerHandlers, ListedJob, Logger, LogStore, Store } from '../ports.ts';
 import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts';
 import type { BatchBuilder } from './batch.ts';
+import { startBlobSweeps } from './blob-sweeps.ts';
 import { type Catalog, type CatalogEntry, openCatalog } from './catalog.ts';
 import type { Farm, JobChange, PollWorkers } from './farm.ts';
 import { mayWriteLog } from './leases.ts';
@@ -65,9 +66,6 @@ export interface CoordinatorDaemon extends Farm {
 
 /** Time between a failed commit and the next try to recover from the store (ms). */
 const RECOVER_AFTER_MS = 1_000;
-/** How often blobs that nobody names are looked for, and how old they must be (ms). */
-const SWEEP_BLOBS_EVERY_MS = 3_600_000;
-const SWEEP_BLOBS_OLDER_MS = 24 * 3_600_000;
 /** Ended jobs in a viewer's first snapshot. */
 const SNAPSHOT_JOBS = 1_000;
 
@@ -130,7 +128,8 @@ class Coordinator implements CoordinatorDaemon {
       blobs: options.blobs,
     });
     this.turns = this.recover();
-    this.sweepBlobs();
+    const { clock, logger, blobs, store } = options;
+    this.timers.add(startBlobSweeps({ clock, logger, blobs, referenced: () => store.referencedBlobs() }));
   }
 
   isConnected(node: NodeId): boolean {
@@ -217,17 +216,6 @@ class Coordinator implements CoordinatorDaemon {
       callback();
     });
     this.timers.add(dispose);
-  }
-
-  private sweepBlobs(): void {
-    this.later(SWEEP_BLOBS_EVERY_MS, () => {
-      const { blobs, store, logger } = this.options;
-      blobs
-        .sweep(store.referencedBlobs(), SWEEP_BLOBS_OLDER_MS)
-        .then((bytes) => logger.info('swept blobs that no job names', { bytes }))
-        .catch((error: Error) => logger.warn('blobs could not be swept', { error: error.message }))
-        .finally(() => this.sweepBlobs());
-    });
   }
 
   /** Posts, and waits until it is on disk. */

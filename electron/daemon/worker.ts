@@ -1,11 +1,20 @@
 import type { AttemptId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeDescription } from '../../shared/node.ts';
-import { type CoordinatorMessage, type Hello, PROTOCOL_VERSION, type Report, type Welcome, type Work } from '../../shared/protocol.ts';
+import {
+  type Assignment,
+  type AttemptEnd,
+  type CoordinatorMessage,
+  type Hello,
+  PROTOCOL_VERSION,
+  type Report,
+  type Welcome,
+  type Work,
+} from '../../shared/protocol.ts';
 import type { OwnerDecision } from '../core/owner.ts';
 import type { WorkerEffect, WorkerEvent } from '../core/worker-events.ts';
-import { createWorkerState, heldAttempts, workerDeadline, workerStep } from '../core/worker-step.ts';
-import type { Clock, Dispose, Executor, LinkClient, LinkClientHandlers, Logger, LogSpool } from '../ports.ts';
+import { createWorkerState, endOfAttempt, heldAttempts, workerDeadline, workerStep } from '../core/worker-step.ts';
+import type { Clock, Dispose, Executor, LinkClient, LinkClientHandlers, Logger, LogSpool, Receipts } from '../ports.ts';
 import { type AttemptTools, type RunningAttempt, runAttempt } from './attempt.ts';
 import { createLogPump, type LogPump } from './log-pump.ts';
 import { type OwnerWatch, type OwnerWatchOptions, startOwnerWatch } from './owner-watch.ts';
@@ -24,6 +33,7 @@ export interface WorkerOptions extends Pick<AttemptTools, 'workspaces' | 'spools
   readonly longestRunMs: number;
   /** The coordinator speaks of who belongs to the farm, or asks this device to take its place. */
   readonly onFarmMessage: (message: FarmMessage) => void;
+  readonly receipts: Receipts;
   readonly owner: Pick<OwnerWatchOptions, 'senses' | 'pause' | 'rules'>;
 }
 
@@ -86,10 +96,17 @@ class Worker implements WorkerDaemon {
   private readonly taskCpu = new TaskCpu();
   private ownerWatch!: OwnerWatch;
   private availability: Availability = 'available';
+  /** The name of the farm that it works for. */
+  private farm = '';
 
   constructor(options: WorkerOptions) {
     this.options = options;
-    this.state = createWorkerState({ stopGraceMs: options.stopGraceMs, longestRunMs: options.longestRunMs });
+    const { capacity, maxParallel } = options.description;
+    this.state = createWorkerState({
+      stopGraceMs: options.stopGraceMs,
+      longestRunMs: options.longestRunMs,
+      shared: { attempts: maxParallel, cpu: capacity.cpu, ramMb: capacity.ramMb },
+    });
     this.refused = new Promise((resolve) => {
       this.refuse = resolve;
     });
@@ -189,9 +206,11 @@ class Worker implements WorkerDaemon {
 
   private run({ assignment, work }: Extract<WorkerEffect, { type: 'run' }>): void {
     const { attempt } = assignment;
+    let startedAt: number | undefined;
     const running = runAttempt(this.tools, assignment, work, {
       phase: (phase) => this.take({ type: 'phase', attempt, phase }),
       started: (run) => {
+        startedAt = this.options.clock.wallMs();
         this.taskCpu.began(attempt, work.requirements.cpu, () => run.cpuMs(), this.options.clock.elapsedMs());
         this.take({ type: 'started', attempt });
       },
@@ -203,7 +222,19 @@ class Worker implements WorkerDaemon {
       // Said before the end is: the place that it frees is then not offered to what this machine cannot run any more.
       if (end.reason === 'infrastructure' || end.reason === 'executor-unavailable') await this.checkExecutors();
       this.take({ type: 'finished', attempt, end });
+      if (startedAt !== undefined) this.writeReceipt(assignment, work, startedAt, endOfAttempt(this.state, attempt) ?? end);
     });
+  }
+
+  private writeReceipt({ attempt, gpus }: Assignment, work: Work, startedAt: number, end: AttemptEnd): void {
+    const { receipts, clock, logger } = this.options;
+    const { cpu, ramMb } = work.requirements;
+    const { ranForMs, reason, exitCode } = end;
+    const ran = { startedAt, endedAt: clock.wallMs(), ranForMs, reason, exitCode };
+    const what = { attempt, farm: this.farm, job: work.name, owner: work.owner, image: work.image, cpu, ramMb, gpus };
+    receipts
+      .add({ ...what, ...ran })
+      .catch((error: Error) => logger.warn('a receipt could not be kept', { attempt, error: error.message }));
   }
 
   private startPump(attempt: AttemptId, spool: LogSpool): void {
@@ -266,6 +297,7 @@ class Worker implements WorkerDaemon {
 
   private onWelcome(welcome: Welcome): void {
     this.options.logger.info('connected to the coordinator', { farm: welcome.farm });
+    this.farm = welcome.farm;
     const offsets = new Map(welcome.logs.map(({ attempt, offset }) => [attempt, offset]));
     for (const [attempt, { pump }] of this.held) pump?.resume(offsets.get(attempt) ?? 0);
     this.take({ type: 'connected', stop: welcome.stop });

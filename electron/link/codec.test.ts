@@ -22,6 +22,7 @@ function work(job: number, command = 'true'): Work {
   return {
     job,
     name: 'job',
+    owner: 'ana',
     command,
     image: null,
     input: null,

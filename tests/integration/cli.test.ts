@@ -224,6 +224,9 @@ describe('submit', () => {
     await expect.poll(availability, { timeout: 15_000, interval: 500 }).toEqual(['available']);
     expect(await lanyard('owner', 'resume', '--for', '2h')).toMatchObject({ code: 2 });
     expect(await lanyard('owner', 'pounce')).toMatchObject({ code: 2 });
+    const { receipts } = await json<{ receipts: { job: string; owner: string; image: null }[] }>('receipts', '--limit', '1000');
+    expect(receipts).toContainEqual(expect.objectContaining({ job: 'echo', owner: 'local administrator', image: null, exitCode: 0 }));
+    expect((await lanyard('receipts')).stdout).toMatch(/^STARTED +RAN FOR +FOR/);
   });
 
   test('a job that fails ends with 1 and says where to look', async () => {

@@ -108,6 +108,17 @@ describe('the owner of a machine', () => {
     expect(await farm.untilEnded(id)).toMatchObject({ state: 'COMPLETED', retries: 0 });
     const { attempts } = await farm.client.call('getTask', { params: { job: id, index: 0 } });
     expect(attempts.map(({ reason }) => reason)).toEqual(['owner-interrupted', 'completed']);
+
+    const receipts = await worker.owner.receipts(10);
+    const common = { farm: 'farm', job: 'work', owner: 'local administrator', image, cpu: 0.8, ramMb: 32, gpus: [] };
+    expect(receipts).toMatchObject([
+      { ...common, attempt: `${id}.0.2`, reason: 'completed', exitCode: 0 },
+      { ...common, attempt: `${id}.0.1`, reason: 'owner-interrupted' },
+    ]);
+    for (const { startedAt, endedAt, ranForMs } of receipts) {
+      expect(endedAt).toBeGreaterThanOrEqual(startedAt);
+      expect(ranForMs).toBeGreaterThan(0);
+    }
   });
 
   test('the time in which a command is frozen does not count towards its timeout', async () => {

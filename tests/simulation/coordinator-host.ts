@@ -313,6 +313,7 @@ export function workOf({ id, policy }: Submission): Work {
   return {
     job: id,
     name: `job ${id}`,
+    owner: 'somebody',
     command: 'true',
     image,
     input: null,

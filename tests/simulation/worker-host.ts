@@ -29,7 +29,7 @@ export class WorkerHost {
   connection: Connection | undefined;
   private readonly world: World;
   private readonly coordinator: CoordinatorHost;
-  private state = createWorkerState(WORKER_CONFIG);
+  private state;
   private running = false;
   private welcomed = false;
   private armedAt: number | undefined;
@@ -44,6 +44,7 @@ export class WorkerHost {
     this.coordinator = coordinator;
     this.description = description;
     this.whole = description;
+    this.state = this.newState();
     this.diskFreeMb = description.capacity.diskMb;
     this.machine = new Machine(world.timeline, world.random);
   }
@@ -55,7 +56,7 @@ export class WorkerHost {
   start(): void {
     if (this.running) return;
     this.running = true;
-    this.state = createWorkerState(WORKER_CONFIG);
+    this.state = this.newState();
     this.take({ type: 'owner', level: this.level, availability: this.availability });
     this.machine.after(this.world.random.whole(0, 500), () => this.connect());
   }
@@ -100,6 +101,11 @@ export class WorkerHost {
   private describe(description: NodeDescription): void {
     this.description = description;
     if (this.welcomed) this.connection?.toCoordinator({ type: 'describe', node: { ...description, availability: this.availability } });
+  }
+
+  private newState() {
+    const { capacity, maxParallel } = this.whole;
+    return createWorkerState({ ...WORKER_CONFIG, shared: { attempts: maxParallel, cpu: capacity.cpu, ramMb: capacity.ramMb } });
   }
 
   /** This life is over; the next begins a while later. */
@@ -227,7 +233,11 @@ export class WorkerHost {
         this.throttle(effect);
         break;
       case 'report':
-        if (effect.report.kind === 'ended') referee.ended(effect.report.attempt);
+        if (effect.report.kind === 'ended') {
+          const { reason } = effect.report.end;
+          if (reason === 'limit-unavailable') referee.fail(`${effect.report.attempt} is more than ${this.description.id} shares`);
+          referee.ended(effect.report.attempt);
+        }
         this.connection?.toCoordinator({ type: 'reports', reports: [effect.report] });
         break;
       case 'forget':
