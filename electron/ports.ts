@@ -179,7 +179,6 @@ export interface StoredOutput extends OutputFile {
 
 /** All that must outlive the program. Synchronous on purpose: one writer, group commit, no locks in the daemon. */
 export interface Store {
-  readonly farmId: string;
   /** The first id that was never used. */
   nextJobId(): JobId;
   /** Jobs that have not ended, their specifications and their tasks' rows; and all nodes. */

@@ -83,7 +83,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
     for (const end of ends.splice(0).reverse()) await end();
   };
   try {
-    const store = openStore({ path: join(dataFolder, DATABASE), wallMs: clock.wallMs, logger });
+    const store = openStore({ path: join(dataFolder, DATABASE), farm: farm.id, wallMs: clock.wallMs, logger });
     ends.push(() => store.close());
     const [tokens, blobs, logs, audit] = await Promise.all([
       openTokens(join(dataFolder, 'tokens.json')),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { JobId, NodeId } from '../../shared/ids.ts';
+import type { FarmId, JobId, NodeId } from '../../shared/ids.ts';
 import { TASK_STATES } from '../../shared/job.ts';
 import { batch, blob, counts, newJob, nodeRow, silent, taskRow } from '../../tests/fakes/store-rows.ts';
 import { SCHEMA_VERSION } from './schema.ts';
@@ -11,6 +11,7 @@ import { openStore } from './store.ts';
 
 const VERSIONS = new URL('./versions/', import.meta.url);
 const job = 3 as JobId;
+const farm = 'a-farm' as FarmId;
 /** In the order of their codes. */
 const VERSION_1_REASONS = [
   ...['completed', 'exit', 'out-of-memory', 'timeout', 'output-missing', 'input-refused', 'image-unavailable', 'input-unavailable'],
@@ -29,7 +30,7 @@ function openVersion(version: number) {
   const database = new DatabaseSync(path);
   database.exec(readFileSync(new URL(`version-${version}.sql`, VERSIONS), 'utf8'));
   database.close();
-  return openStore({ path, wallMs: () => 0, logger: silent });
+  return openStore({ path, farm, wallMs: () => 0, logger: silent });
 }
 
 test('every version has its file here', () => {
@@ -38,7 +39,6 @@ test('every version has its file here', () => {
 
 test('a version 1 file opens with all that it holds, and can be written', () => {
   const store = openVersion(1);
-  expect(store.farmId).toMatch(/^[0-9a-f-]{36}$/);
   expect(store.nextJobId()).toBe(10);
   const { jobs, nodes } = store.load();
   expect(jobs.map((loaded) => loaded.row.id)).toEqual([job]);
@@ -94,4 +94,15 @@ test('a version 2 file has the places of jobs and what owners have had; jobs of 
   expect(store.job(job)?.row.position).toBe(0.5);
   expect(store.job(4 as JobId)?.row.position).toBe(4);
   store.close();
+});
+
+test('a version 1 file, whose farm has no key yet, becomes the first farm that opens it, and no other after', () => {
+  openVersion(1).close();
+  const path = join(folder, 'farm.db');
+  openStore({ path, farm, wallMs: () => 0, logger: silent }).close();
+  const bytes = readFileSync(path);
+  expect(() => openStore({ path, farm: 'another-farm' as FarmId, wallMs: () => 0, logger: silent })).toThrow(
+    /is of another farm \(a-farm\)/,
+  );
+  expect(readFileSync(path)).toEqual(bytes);
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LanyardError } from '../../shared/errors.ts';
-import type { JobId } from '../../shared/ids.ts';
+import type { FarmId, JobId } from '../../shared/ids.ts';
 import { batch, newJob, silent, taskRow } from '../../tests/fakes/store-rows.ts';
 import type { Store } from '../ports.ts';
 import { SCHEMA_VERSION } from './schema.ts';
@@ -15,8 +15,9 @@ import { createWriter } from './writer.ts';
 
 let folder: string;
 let path: string;
-const open = (options: { readonly startEmpty?: boolean } = {}): Store =>
-  openStore({ path, wallMs: () => Date.UTC(2026, 1, 3, 4, 5, 6), logger: silent, ...options });
+const farm = 'a-farm' as FarmId;
+const open = (options: { readonly startEmpty?: boolean; readonly farm?: FarmId } = {}): Store =>
+  openStore({ path, farm, wallMs: () => Date.UTC(2026, 1, 3, 4, 5, 6), logger: silent, ...options });
 
 function refused(action: () => unknown): LanyardError {
   try {
@@ -35,20 +36,28 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** A farm with jobs enough to fill pages beyond the first. */
-function fillFarm(): string {
+function fillFarm(): void {
   const store = open();
   store.commit(batch({ ...newJob(1), tasks: Array.from({ length: 2_000 }, (_, index) => taskRow(1, index)) }));
   store.close();
-  return store.farmId;
 }
 
 describe('opening', () => {
   test('makes the farm once', () => {
-    const farmId = fillFarm();
-    expect(farmId).toMatch(/^[0-9a-f]{8}-/);
+    fillFarm();
     const store = open();
-    expect(store.farmId).toBe(farmId);
+    expect(store.nextJobId()).toBe(2);
     store.close();
+  });
+
+  test('is refused for another farm, and changes nothing then', () => {
+    fillFarm();
+    const bytes = readFileSync(path);
+    const error = refused(() => open({ farm: 'another-farm' as FarmId }));
+    expect(error).toMatchObject({ code: 'CONFLICT', message: expect.stringMatching(/another farm \(a-farm\).*\(another-farm\)/) });
+    expect(error.hint).toContain('data folder');
+    expect(readFileSync(path)).toEqual(bytes);
+    open().close();
   });
 
   test('is refused while another has it open, and possible again after', () => {
@@ -120,13 +129,12 @@ describe('a damaged file', () => {
     });
 
   test('can be replaced by a backup', () => {
-    const farmId = fillFarm();
+    fillFarm();
     copyFileSync(path, join(folder, 'backup.db'));
     truncateSync(path, 0);
     refused(open);
     copyFileSync(join(folder, 'backup.db'), path);
     const store = open();
-    expect(store.farmId).toBe(farmId);
     expect(store.load().jobs).toHaveLength(1);
     store.close();
     rmSync(path);
@@ -134,11 +142,10 @@ describe('a damaged file', () => {
   });
 
   test('can be given up for an empty farm, when asked', () => {
-    const farmId = fillFarm();
+    fillFarm();
     truncateSync(path, 0);
     refused(() => open({ startEmpty: true }));
     const store = open({ startEmpty: true });
-    expect(store.farmId).not.toBe(farmId);
     expect(store.load().jobs).toEqual([]);
     store.close();
     open().close();

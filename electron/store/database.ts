@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { LanyardError } from '../../shared/errors.ts';
+import type { FarmId } from '../../shared/ids.ts';
 import type { Logger } from '../ports.ts';
 import { APPLICATION_ID, migrate, pragmaNumber, SCHEMA_VERSION } from './schema.ts';
 import { isBusy, isCorrupt, openError } from './sqlite-errors.ts';
@@ -10,6 +10,8 @@ import { isBusy, isCorrupt, openError } from './sqlite-errors.ts';
 export interface DatabaseOptions {
   /** The database file; `-wal`, `-shm`, `.lock` and `.refused` stand beside it. Its folder is made when it is missing. */
   readonly path: string;
+  /** Whose jobs are in it. */
+  readonly farm: FarmId;
   /** Wall clock, ms since 1970. */
   readonly wallMs: () => number;
   readonly logger: Logger;
@@ -30,7 +32,7 @@ const CHECKPOINT_PAGES = 2_048;
 /**
  * Opens the database for this process alone, checked and brought up to date; makes a new one only where there never
  * was one, or on `startEmpty`.
- * @throws LanyardError CONFLICT (in use, or of a newer version), UNAVAILABLE (damaged and set aside), INVALID (not ours), DISK_FULL
+ * @throws LanyardError CONFLICT (in use, of a newer version, or of another farm), UNAVAILABLE (damaged and set aside), INVALID (not ours), DISK_FULL
  */
 export function openDatabase(options: DatabaseOptions): OpenDatabase {
   let lock: DatabaseSync | undefined;
@@ -96,17 +98,17 @@ function takeLock(path: string): DatabaseSync {
 const markerPath = (path: string): string => `${path}.refused`;
 
 /** Refuses to begin anew where a damaged database was set aside and none was put in its place. */
-function admitStart({ path, startEmpty, logger }: DatabaseOptions): void {
+function admitStart({ path, farm, startEmpty, logger }: DatabaseOptions): void {
   if (existsSync(path)) return;
   const marker = markerPath(path);
   if (!existsSync(marker)) {
     if (existsSync(`${path}-wal`)) throw refusal(`The database ${path} is gone, but its log ${path}-wal is still there.`, path);
-    createEmpty(path);
+    createEmpty(path, farm);
     return;
   }
   if (startEmpty !== true) throw refusal(readFileSync(marker, 'utf8').trim(), path);
   logger.warn('begins with an empty database, as asked', { path });
-  createEmpty(path);
+  createEmpty(path, farm);
 }
 
 function refusal(message: string, path: string): LanyardError {
@@ -118,7 +120,7 @@ function refusal(message: string, path: string): LanyardError {
 }
 
 /** Made under another name and renamed when complete: an empty or half-made file under the real name is always damage. */
-function createEmpty(path: string): void {
+function createEmpty(path: string, farm: FarmId): void {
   const unfinished = `${path}.new`;
   for (const file of [unfinished, `${unfinished}-journal`]) rmSync(file, { force: true });
   const database = new DatabaseSync(unfinished);
@@ -126,7 +128,7 @@ function createEmpty(path: string): void {
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     migrate(database);
     const insert = database.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
-    insert.run('farm_id', randomUUID());
+    insert.run('farm_id', farm);
     insert.run('next_job', '1');
   } finally {
     database.close();
@@ -152,12 +154,30 @@ function openChecked(options: DatabaseOptions): DatabaseSync {
     `);
     const before = migrate(database);
     if (before !== SCHEMA_VERSION) logger.info('database brought up to date', { path, from: before, to: SCHEMA_VERSION });
+    claim(database, options);
     return database;
   } catch (error) {
     database.close();
     if (error instanceof DamagedError || isCorrupt(error)) throw setAside(options, (error as Error).message);
     throw error;
   }
+}
+
+/** How farms were named before they had keys: by a random UUID (RFC 9562) that the database itself made up. */
+const EARLIER_FARM_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Jobs of one farm must never run, or be answered for, as those of another. A database from before farms had keys becomes this farm's, once. */
+function claim(database: DatabaseSync, { path, farm, logger }: DatabaseOptions): void {
+  const stored = String(database.prepare("SELECT value FROM meta WHERE key = 'farm_id'").get()?.value);
+  if (stored === farm) return;
+  if (!EARLIER_FARM_ID.test(stored))
+    throw new LanyardError({
+      code: 'CONFLICT',
+      message: `The database ${path} is of another farm (${stored}) than the one this device coordinates (${farm}).`,
+      hint: 'Start with the data folder that belongs to that database, or move the database away to begin with an empty queue.',
+    });
+  database.prepare("UPDATE meta SET value = ? WHERE key = 'farm_id'").run(farm);
+  logger.info('the database now belongs to the farm of this device', { path, farm, before: stored });
 }
 
 class DamagedError extends Error {}

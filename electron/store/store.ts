@@ -17,10 +17,8 @@ export function openStore(options: DatabaseOptions): Store {
   const { database, close } = openDatabase(options);
   const writer = createWriter(database);
   const reader = createReader(database, writer);
-  const farmId = String(database.prepare("SELECT value FROM meta WHERE key = 'farm_id'").get()?.value);
   return {
     ...reader,
-    farmId,
     nextJobId: writer.nextJobId,
     commit(batch) {
       try {

@@ -1,8 +1,9 @@
 import { openStore } from '../../electron/store/store.ts';
+import type { FarmId } from '../../shared/ids.ts';
 import { attemptRow, batch, newJob, silent, taskRow } from '../fakes/store-rows.ts';
 
 /** Commits batches until it is killed, and says after each how far it got: `node store-crash-child.ts DATABASE`. */
-const store = openStore({ path: String(process.argv[2]), wallMs: Date.now, logger: silent });
+const store = openStore({ path: String(process.argv[2]), farm: 'a-farm' as FarmId, wallMs: Date.now, logger: silent });
 const ROWS = 20;
 const commitNext = (): void => {
   const id = store.nextJobId();

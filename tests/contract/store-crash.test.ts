@@ -7,11 +7,11 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Store } from '../../electron/ports.ts';
 import { openStore } from '../../electron/store/store.ts';
-import type { JobId } from '../../shared/ids.ts';
+import type { FarmId, JobId } from '../../shared/ids.ts';
 import { silent } from '../fakes/store-rows.ts';
 
 const CHILD = new URL('./store-crash-child.ts', import.meta.url).pathname;
-const open = (path: string): Store => openStore({ path, wallMs: Date.now, logger: silent });
+const open = (path: string): Store => openStore({ path, farm: 'a-farm' as FarmId, wallMs: Date.now, logger: silent });
 let folder: string;
 
 beforeEach(() => {
