@@ -97,6 +97,8 @@ export interface Membership {
   refuse(admission: string, by: Identity): void;
   /** @throws LanyardError NOT_FOUND, CONFLICT */
   changeRoles(device: NodeId, roles: readonly Role[], by: Identity): Promise<void>;
+  /** Takes the device that asks out of the farm. @throws LanyardError FORBIDDEN without one, CONFLICT for the coordinator */
+  leave(by: Identity): Promise<void>;
   /** @throws LanyardError NOT_FOUND, CONFLICT */
   removeDevice(device: NodeId, by: Identity): Promise<void>;
 

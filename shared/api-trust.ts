@@ -98,6 +98,13 @@ export const TRUST_ROUTES = {
     params: deviceParams,
     answer: okSchema,
   },
+  leave: {
+    method: 'POST',
+    path: '/api/leave',
+    roles: DEVICES,
+    summary: 'The device that asks leaves the farm; its connections end, often before the answer',
+    answer: okSchema,
+  },
   createInvite: {
     method: 'POST',
     path: '/api/invites',

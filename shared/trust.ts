@@ -190,6 +190,8 @@ export const admissionSchema = z.object({
   certificate: certificateSchema,
   role: roleSchema,
   via: z.enum(['invite', 'digits']),
+  /** The id of the invite that it brought; null for digits. */
+  invite: z.string().nullable(),
   /** What must stand on both screens; null for an invite. */
   digits: z
     .string()

@@ -1,7 +1,9 @@
 import { setTimeout as timeout } from 'node:timers/promises';
+import type { ConnectionOptions } from 'node:tls';
 import type { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode, errorSchema, LanyardError } from '../../shared/errors.ts';
 import type { QueryValue } from '../../shared/lanyard-client.ts';
+import { createPinnedFetch, type Fetch, type FetchInit } from './client-fetch.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -25,19 +27,29 @@ export interface Http {
   parse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S>;
 }
 
-/** @param options.url of http or https; a path after the address is dropped */
-export function createHttp(options: { readonly url: string; readonly token: string; readonly fetch?: typeof fetch }): Http {
+export interface HttpOptions {
+  /** Of http or https, for example `http://127.0.0.1:7420`; a path after the address is dropped. */
+  readonly url: string;
+  /** Sent as a bearer token; not needed where `tls` shows the key of a device of the farm. */
+  readonly token?: string;
+  /** Whose key must answer, and whose is shown. */
+  readonly tls?: ConnectionOptions;
+  /** Another `fetch`, for tests. */
+  readonly fetch?: Fetch;
+}
+
+export function createHttp(options: HttpOptions): Http {
   const url = baseUrl(options.url);
-  const doFetch = options.fetch ?? fetch;
+  const doFetch = options.fetch ?? (options.tls === undefined ? fetch : createPinnedFetch(options.tls));
   const http: Http = {
     url,
     async send(request) {
       const target = new URL(request.path, url);
       for (const [name, value] of Object.entries(request.query ?? {}))
         if (value !== undefined) target.searchParams.set(name, Array.isArray(value) ? value.join(',') : String(value));
-      const init: RequestInit & { duplex?: 'half' } = {
+      const init: FetchInit = {
         method: request.method,
-        headers: { authorization: `Bearer ${options.token}`, ...request.headers },
+        headers: { ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }), ...request.headers },
         redirect: 'error',
         ...(request.signal === undefined ? {} : { signal: request.signal }),
         ...(request.body === undefined ? {} : { body: request.body, duplex: 'half' }),
@@ -95,6 +107,7 @@ export function asUnavailable(error: unknown, url: string, signal?: AbortSignal)
   if (error instanceof LanyardError) return error;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const detail = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
+  if (UNKNOWN_KEY.has(detail)) return unknownKey(url, error);
   return new LanyardError(
     {
       code: 'UNAVAILABLE',
@@ -102,6 +115,20 @@ export function asUnavailable(error: unknown, url: string, signal?: AbortSignal)
       hint: 'check that the coordinator runs and that the address and port are right',
     },
     { cause: error },
+  );
+}
+
+/** OpenSSL's words for a certificate that is neither the pinned one nor vouched for by an authority. */
+const UNKNOWN_KEY = new Set(['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE']);
+
+function unknownKey(url: string, cause: unknown): LanyardError {
+  return new LanyardError(
+    {
+      code: 'FORBIDDEN',
+      message: `whoever answers at ${url} shows a key that is not known here`,
+      hint: 'use the connection string that `lanyard token create` prints: it carries the fingerprint of the right key',
+    },
+    { cause },
   );
 }
 

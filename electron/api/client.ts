@@ -6,7 +6,7 @@ import type { AttemptId, BlobId } from '../../shared/ids.ts';
 import type { AnswerOfCall, CallArguments, CallName, QueryValue } from '../../shared/lanyard-client.ts';
 import type { LogRecord } from '../../shared/protocol.ts';
 import type { OutputView, ViewEvent } from '../../shared/view.ts';
-import { createHttp, fillPath } from './client-http.ts';
+import { createHttp, fillPath, type HttpOptions } from './client-http.ts';
 import { downloadBytes, followLog, watchFarm } from './client-streams.ts';
 import { uploadBlob } from './client-upload.ts';
 
@@ -48,16 +48,8 @@ export interface Client {
   watch(signal?: AbortSignal): AsyncIterable<ViewEvent>;
 }
 
-export interface ClientOptions {
-  /** For example `http://127.0.0.1:7420`. */
-  readonly url: string;
-  readonly token: string;
-  /** Another `fetch`, for tests. */
-  readonly fetch?: typeof fetch;
-}
-
 /** @throws INVALID when the address is not one of http or https */
-export function createClient(options: ClientOptions): Client {
+export function createClient(options: HttpOptions): Client {
   const http = createHttp(options);
   return {
     url: http.url,

@@ -2,6 +2,7 @@ import { LanyardError } from '../../shared/errors.ts';
 import type { JobView } from '../../shared/view.ts';
 import type { Client } from '../api/client.ts';
 import type { Context, Handler } from './context.ts';
+import { removeDevices } from './device-commands.ts';
 import { EXIT } from './exit-codes.ts';
 import { countsText } from './job-commands.ts';
 import { parseTarget, type Target } from './targets.ts';
@@ -50,7 +51,16 @@ export const priority: Handler = async (context, [id = '', text = '']) => {
   return EXIT.ok;
 };
 
+/** Jobs are numbers; everything else is a device. */
 export const remove: Handler = async (context, ids) => {
+  const jobs = ids.filter((id) => /^\d+$/.test(id));
+  if (jobs.length === 0) return removeDevices(context, ids);
+  if (jobs.length < ids.length)
+    throw new LanyardError({
+      code: 'INVALID',
+      field: 'ID',
+      message: `${jobs.join(', ')} would be jobs, and the rest devices; remove one kind at a time`,
+    });
   const targets = ids.map((id) => parseTarget(id, 1));
   const client = await context.connect();
   for (const { job } of targets) {

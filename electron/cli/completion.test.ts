@@ -25,7 +25,7 @@ describe('completion for bash', () => {
 
   test('offers every command', () => {
     expect(offered('')).toEqual(program.commands.map((command) => command.name()));
-    expect(offered('re')).toEqual(['retry', 'release', 'remove', 'remove-template', 'resume', 'receipts']);
+    expect(offered('re')).toEqual(['refuse', 'retry', 'release', 'remove', 'remove-template', 'resume', 'receipts']);
   });
 
   test('offers the options of the command, and the global ones', () => {
@@ -37,6 +37,13 @@ describe('completion for bash', () => {
   test('offers the values of an option or operand that has a choice', () => {
     expect(offered('jobs', '--order', 'o')).toEqual(['oldest']);
     expect(offered('completion', '')).toEqual([...SHELLS]);
+  });
+
+  test('offers subcommands, and their options', () => {
+    expect(offered('farm', '')).toEqual(['create', 'leave']);
+    expect(offered('coordinator', 't')).toEqual(['take']);
+    expect(offered('token', 'create', '--da')).toEqual(['--data', '--days']);
+    expect(offered('token', 'create', 'ci', '--role', 's')).toEqual(['submitter']);
   });
 
   test('leaves files to bash', () => {

@@ -12,7 +12,7 @@ export interface CompletionCommand {
   readonly name: string;
   readonly description: string;
   readonly options: readonly CompletionOption[];
-  /** What its operand may be, where that is known beforehand. */
+  /** What its operand may be, where that is known beforehand: its subcommands too. */
   readonly choices: readonly string[];
 }
 
@@ -35,10 +35,22 @@ export function completionTree(program: Command): CompletionTree {
       .map((command) => ({
         name: command.name(),
         description: command.description(),
-        options: optionsOf(command),
-        choices: command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+        options: withSubcommands(command).flatMap(optionsOf).filter(isFirst),
+        choices: [
+          ...command.commands.map((subcommand) => subcommand.name()),
+          ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+        ],
       })),
   };
+}
+
+/** What follows a subcommand's name is offered after its parent's too: a shell's script stays simple, and the command says what does not fit. */
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands];
+}
+
+function isFirst(option: CompletionOption, at: number, all: readonly CompletionOption[]): boolean {
+  return all.findIndex(({ flags }) => flags.join() === option.flags.join()) === at;
 }
 
 function optionsOf(command: Command): CompletionOption[] {

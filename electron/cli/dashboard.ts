@@ -7,13 +7,19 @@ import { EXIT } from './exit-codes.ts';
 
 /** Prints the link that opens the dashboard with the token at hand. */
 export const dashboard: Handler<object> = async (context) => {
-  const connection = await findConnection(context.options, context.env);
+  const { url, token, tls } = await findConnection(context.options, context.env);
+  if (token === undefined || tls !== undefined)
+    throw new LanyardError({
+      code: 'CONFLICT',
+      message: 'the coordinator is another machine, whose key no browser knows',
+      hint: 'run `lanyard dashboard` there',
+    });
   const client = await context.connect();
   await client.call('farm');
-  const link = dashboardLink(connection);
+  const link = dashboardLink({ url, token });
   if (context.options.json === true) context.terminal.json({ link });
   else context.terminal.line(link);
-  if ((await fetch(new URL('/index.html', connection.url), { method: 'GET' })).ok) return EXIT.ok;
+  if ((await fetch(new URL('/index.html', url), { method: 'GET' })).ok) return EXIT.ok;
   throw new LanyardError({
     code: 'NOT_FOUND',
     message: 'this coordinator was started without the files of the dashboard',

@@ -27,6 +27,7 @@ const code = await runCommandLine({
   argv: process.argv.slice(2),
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: process.stdin,
   env: process.env,
   cwd: process.cwd(),
   signal: interruption.signal,

@@ -1,15 +1,9 @@
 import { Argument, Command, Option } from 'commander';
 import { TASK_STATES } from '../../shared/job.ts';
-import { ROLES } from '../../shared/trust.ts';
-import type { Handler } from './context.ts';
+import type { Add, Run } from './commands.ts';
 import { EXIT, EXIT_DESCRIPTIONS } from './exit-codes.ts';
 import { SETTINGS, type Setting } from './settings-table.ts';
-
-/** Loads a command's module only when it is wanted, so that `--help` and small commands start at once. */
-// biome-ignore lint/suspicious/noExplicitAny: each handler names the options it expects, which commander does not know
-export type Load = () => Promise<Handler<any>>;
-/** Runs a command that was chosen. */
-export type Run = (load: Load, command: Command) => Promise<void>;
+import { addTrustCommands } from './trust-program.ts';
 
 /** The whole command line as commander's tree; completions and the guide's tables are made from it. */
 export function createProgram(version: string, run: Run): Command {
@@ -23,18 +17,17 @@ export function createProgram(version: string, run: Run): Command {
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', `\n${exitCodesText()}`);
-  const add = (usage: string, description: string, load: Load): Command => {
-    const command: Command = program.command(usage).description(description);
+  const add: Add = (usage, description, load, parent = program) => {
+    const command: Command = parent.command(usage).description(description).helpCommand(false);
     return command.action(() => run(load, command));
   };
   addFarmCommands(program, add);
+  addTrustCommands(add);
   addJobCommands(add);
   addTemplateCommands(add);
   addNodeCommands(add);
   return program;
 }
-
-type Add = (usage: string, description: string, load: Load) => Command;
 
 function addFarmCommands(program: Command, add: Add): void {
   const up = add('up', 'run a coordinator, a worker, or both on this machine until Ctrl-C', async () => (await import('./up.ts')).up)
@@ -42,9 +35,6 @@ function addFarmCommands(program: Command, add: Add): void {
     .option('--join <invite>', 'join the farm of this invite first (LANYARD_INVITE)')
     .addOption(new Option('--log-level <level>', 'least that is logged').choices(['debug', 'info', 'warn', 'error']));
   for (const option of settingOptions()) up.addOption(option);
-  add('invite', 'make an invite for another machine', async () => (await import('./invite.ts')).invite)
-    .addOption(new Option('--role <role>', 'what the machine may do').choices(ROLES).default('worker'))
-    .option('--approve', 'let whoever brings it in at once');
   add('demo', 'start a small farm here, render an animation on it, and clean up', async () => (await import('./demo.ts')).demo)
     .option('--out <folder>', 'where frames and contact sheet go', 'lanyard-demo')
     .option('--frames <range>', 'frames of the loop of 24 to render', '1-24')
@@ -92,7 +82,11 @@ function addJobCommands(add: Add): void {
   add('move <job>', "give a job another place among its owner's of the same priority", async () => (await changes()).move)
     .option('--before <job>', 'just before this one')
     .option('--last', 'behind all others');
-  add('remove <jobs...>', 'remove ended jobs with their logs and outputs', async () => (await changes()).remove);
+  add(
+    'remove <ids...>',
+    'remove ended jobs (12) with their logs and outputs, or devices (by name or id) from the farm',
+    async () => (await changes()).remove,
+  );
 }
 
 function addTemplateCommands(add: Add): void {

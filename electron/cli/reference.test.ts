@@ -28,7 +28,9 @@ test('the guide names every command, and only commands and options that exist', 
     const known = program.commands.find((one) => one.name() === command);
     expect(known, `lanyard ${command}`).toBeDefined();
     const own = rest.split(' -- ')[0] ?? '';
-    const flags = [...program.options, ...(known?.options ?? [])].map((option) => option.long);
+    const flags = [...program.options, ...(known?.options ?? []), ...(known?.commands ?? []).flatMap(({ options }) => options)].map(
+      (option) => option.long,
+    );
     for (const [flag] of own.matchAll(/(?<=\s)--[a-z][a-z-]*/g)) expect(flags, `lanyard ${command}${rest}`).toContain(flag);
   }
   const named = new Set(used.map(({ command }) => command));

@@ -1,10 +1,11 @@
 import { type Command, CommanderError } from 'commander';
 import { LanyardError } from '../../shared/errors.ts';
 import { VERSION } from '../version.ts';
+import type { Load } from './commands.ts';
 import { findConnection } from './connection.ts';
 import type { Context, GlobalOptions } from './context.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
-import { createProgram, type Load } from './program.ts';
+import { createProgram } from './program.ts';
 import { createTerminal, type Streams, type Terminal } from './terminal.ts';
 import { plain } from './text.ts';
 
@@ -30,7 +31,7 @@ export async function runCommandLine(invocation: Invocation): Promise<ExitCode> 
     code = await handler(createContext(invocation, terminal, command, trailing), command.args, command.opts());
   };
   const program = createProgram(VERSION, run);
-  for (const command of [program, ...program.commands])
+  for (const command of allCommands(program))
     command.exitOverride().configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) });
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -41,6 +42,10 @@ export async function runCommandLine(invocation: Invocation): Promise<ExitCode> 
     report(terminal, error, argv.includes('--json'));
     return exitCodeOf(error);
   }
+}
+
+function allCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allCommands)];
 }
 
 function isInterruption(error: unknown, signal: AbortSignal): boolean {

@@ -34,26 +34,55 @@ export function parseTarget(text: string, parts: 1 | 2 | 3): Target {
  * @throws LanyardError NOT_FOUND, or CONFLICT when several fit
  */
 export function chooseNode(nodes: readonly NodeView[], wish: string): NodeView {
-  const exact = nodes.find((node) => node.description.id === wish);
+  const kind: Kind<NodeView> = {
+    field: 'NODE',
+    nameOf: ({ description }) => description.name,
+    idOf: ({ description }) => description.id,
+    missing: `there is no node "${wish}"`,
+    hint: '`lanyard nodes` lists the nodes',
+  };
+  return choose(nodes, wish, wish, kind);
+}
+
+/**
+ * Finds the device that a person means, as `chooseNode`; ids may have the hyphens with which they are shown.
+ * @throws LanyardError NOT_FOUND, or CONFLICT when several fit
+ */
+export function chooseDevice<Device extends { readonly id: string; readonly name: string }>(
+  devices: readonly Device[],
+  wish: string,
+  missing = `no device "${wish}" belongs to the farm`,
+): Device {
+  const kind: Kind<Device> = {
+    field: 'DEVICE',
+    nameOf: ({ name }) => name,
+    idOf: ({ id }) => id,
+    missing,
+    hint: '`lanyard devices` lists the devices, and those that wait',
+  };
+  return choose(devices, wish, wish.toLowerCase().replaceAll('-', ''), kind);
+}
+
+interface Kind<T> {
+  readonly field: string;
+  readonly nameOf: (one: T) => string;
+  readonly idOf: (one: T) => string;
+  readonly missing: string;
+  readonly hint: string;
+}
+
+function choose<T>(all: readonly T[], name: string, id: string, { field, nameOf, idOf, missing, hint }: Kind<T>): T {
+  const exact = all.find((one) => idOf(one) === id);
   if (exact !== undefined) return exact;
-  const named = nodes.filter((node) => node.description.name === wish);
-  const fitting = named.length > 0 ? named : nodes.filter((node) => node.description.id.startsWith(wish));
+  const named = all.filter((one) => nameOf(one) === name);
+  const fitting = named.length > 0 ? named : all.filter((one) => id !== '' && idOf(one).startsWith(id));
   const [first, second] = fitting;
-  if (first === undefined)
-    throw new LanyardError({
-      code: 'NOT_FOUND',
-      field: 'NODE',
-      message: `there is no node "${wish}"`,
-      hint: '`lanyard nodes` lists the nodes',
-    });
+  if (first === undefined) throw new LanyardError({ code: 'NOT_FOUND', field, message: missing, hint });
   if (second !== undefined)
     throw new LanyardError({
       code: 'CONFLICT',
-      field: 'NODE',
-      message: `"${wish}" could be ${fitting
-        .slice(0, 5)
-        .map((node) => node.description.id)
-        .join(', ')}`,
+      field,
+      message: `"${name}" could be ${fitting.slice(0, 5).map(idOf).join(', ')}`,
       hint: 'give more of the id',
     });
   return first;

@@ -1,10 +1,12 @@
-import type { Writable } from 'node:stream';
+import { createInterface } from 'node:readline/promises';
+import type { Readable, Writable } from 'node:stream';
 import { displayWidth, plain, shorten } from './text.ts';
 
 /** The part of a process that commands talk through; tests give one that records. */
 export interface Streams {
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stdin?: Readable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -39,9 +41,13 @@ export interface Terminal {
   /** Replaces the line that says how far things are; only shown when stderr is a terminal. */
   progress(text: string | undefined): void;
   style(text: string, style: Style | undefined): string;
+  /** Whether there is a person to ask. */
+  readonly canAsk: boolean;
+  /** Asks beside the result, and waits for one line; '' at the end of the input. An abort rejects. */
+  ask(question: string, signal: AbortSignal): Promise<string>;
 }
 
-export function createTerminal({ stdout, stderr, env }: Streams): Terminal {
+export function createTerminal({ stdout, stderr, stdin, env }: Streams): Terminal {
   const allowsColour = env.NO_COLOR === undefined || env.NO_COLOR === '';
   const colours = stdout.isTTY === true && allowsColour && env.TERM !== 'dumb';
   const isInteractive = stderr.isTTY === true && env.TERM !== 'dumb';
@@ -68,6 +74,19 @@ export function createTerminal({ stdout, stderr, env }: Streams): Terminal {
       return new Promise((resolve) => stdout.once('drain', resolve));
     },
     json: (value, compact) => line(compact === undefined ? JSON.stringify(value, null, 2) : JSON.stringify(value)),
+    canAsk: isInteractive && stdin?.isTTY === true,
+    async ask(question, signal) {
+      clearProgress();
+      if (stdin === undefined) throw new Error('nobody to ask');
+      // The terminal itself edits the line, and turns Ctrl-C into a signal.
+      const lines = createInterface({ input: stdin, output: stderr, terminal: false });
+      const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+      try {
+        return (await Promise.race([lines.question(`${question} `, { signal }), ended])).trim();
+      } finally {
+        lines.close();
+      }
+    },
     table: (columns, rows) => {
       for (const row of layOut(columns, rows, stdout.isTTY === true ? stdout.columns || undefined : undefined, style)) line(row);
     },

@@ -1,12 +1,11 @@
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
 import { type Device, foundFarm, openDevice } from '../compose/device.ts';
 import type { LanyardNode } from '../compose/node.ts';
 import type { Logger } from '../ports.ts';
+import { dataFolderOf } from './connection.ts';
 import type { Context, Handler } from './context.ts';
 import { dashboardLink, findDashboard } from './dashboard.ts';
-import { defaultDataFolder } from './data-folder.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { joinFarm } from './join.ts';
 import { readSettingsFile, resolveSettings, type Settings } from './settings.ts';
@@ -31,7 +30,7 @@ export interface UpAnnouncement {
 
 /** Runs what this device is in its farm until it is told to end; makes or joins a farm first where there is none. */
 export const up: Handler<UpOptions> = async (context, _operands, options) => {
-  const dataFolder = context.options.data === undefined ? defaultDataFolder(context.env) : resolve(context.cwd, context.options.data);
+  const dataFolder = dataFolderOf(context.options, context.env);
   const settings = resolveSettings({ flags: settingFlags(options), environment: context.env, file: await readSettingsFile(dataFolder) });
   const device = await openDevice(dataFolder);
   await enterFarm(context, device, settings, options);

@@ -31,12 +31,15 @@ import { apiServerOptions, guardPeers, type PeerGuard, peerServerOptions } from 
 import { openTokens, type Tokens } from '../trust/tokens.ts';
 import { VERSION } from '../version.ts';
 import type { Device } from './device.ts';
+import type { Follower } from './follower.ts';
 
 export interface CoordinatorNodeOptions {
   /** Of a farm that it coordinates. Everything that the coordinator keeps lies in its data folder. */
   readonly device: Device;
   readonly settings: CoordinatorSettings;
   readonly logger: Logger;
+  /** Takes a roster that names another coordinator, and remembers where that one is. */
+  readonly follow: Follower['follow'];
   /** The built dashboard, when there is one. */
   readonly dashboardFolder?: string;
 }
@@ -190,7 +193,7 @@ function followRoster({ identity, roster }: Device, guard: PeerGuard, daemon: Co
 }
 
 function createHandover(
-  { device, logger }: CoordinatorNodeOptions,
+  { device, logger, follow }: CoordinatorNodeOptions,
   daemon: CoordinatorDaemon,
   store: Store,
   record: (event: 'coordinator-moved', actor: string, about: { readonly target: string }) => void,
@@ -220,7 +223,7 @@ function createHandover(
       const signed = moveCoordinator(held, identity, to);
       record('coordinator-moved', by.subject, { target: to });
       daemon.broadcast({ type: 'roster-changed', roster: signed, coordinatorAt: [address] });
-      await roster.follow([signed]);
+      await follow([signed], [address]);
       return roster.since(0);
     },
   });

@@ -15,8 +15,8 @@ export interface Follower {
   /** Where the coordinator was last said to be. */
   readonly coordinatorAt: readonly string[];
   follow(chain: readonly SignedRoster[], coordinatorAt: readonly string[]): Promise<void>;
-  /** Asks the coordinator for newer rosters. */
-  followCoordinator(): Promise<void>;
+  /** Asks the coordinator for newer rosters. @returns whether it answered */
+  followCoordinator(): Promise<boolean>;
   /**
    * Asks the coordinator as this device knows it, and devices of the farm that say they coordinate but do not in this device's
    * roster: either the roster is old, or they are.
@@ -30,8 +30,10 @@ export function createFollower(options: {
   readonly discovery: Discovery | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How long an answer may take (ms). */
+  readonly answerMs?: number;
 }): Follower {
-  const { device, locator, discovery, clock, logger } = options;
+  const { device, locator, discovery, clock, logger, answerMs = 15_000 } = options;
   let coordinatorAt: readonly string[] = [];
   let askedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -47,15 +49,17 @@ export function createFollower(options: {
   const followFrom = async ({ url, tls = {} }: Endpoint) => {
     const path = `/api/roster?since=${device.roster.current?.version ?? 0}`;
     try {
-      const answer = await pinnedRequest({ address: new URL(url).host, tls, method: 'GET', path }, rosterAnswerSchema);
+      const answer = await pinnedRequest({ address: new URL(url).host, tls, method: 'GET', path, answerMs }, rosterAnswerSchema);
       if (answer.chain.length > 0) await follow(answer.chain, answer.coordinatorAt);
+      return true;
     } catch (error) {
       logger.debug('no roster was had', { from: url, error: (error as Error).message });
+      return false;
     }
   };
   const followCoordinator = async () => {
     const endpoint = locator.endpoint();
-    if (endpoint !== undefined) await followFrom(endpoint);
+    return endpoint !== undefined && (await followFrom(endpoint));
   };
 
   return {

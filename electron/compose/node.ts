@@ -16,7 +16,7 @@ import { findDevice } from '../trust/farm.ts';
 import { pinnedRequest } from '../trust/pinned-request.ts';
 import { VERSION } from '../version.ts';
 import { CONNECTION_FILE, type CoordinatorNode, startCoordinator } from './coordinator.ts';
-import type { Device } from './device.ts';
+import { type Device, watchDevice } from './device.ts';
 import { createFollower, type Follower } from './follower.ts';
 import { type Locator, openLocator } from './locator.ts';
 import { type Signpost, startSignpost } from './signpost.ts';
@@ -121,6 +121,7 @@ class Node implements LanyardNode {
   async start(): Promise<void> {
     this.ends.push(this.device.roster.subscribe(() => void this.settle().catch((error: Error) => this.fail(error.message))));
     if (this.discovery !== undefined) this.ends.push(this.discovery.watch(() => void this.follower.askAround()));
+    this.ends.push(watchDevice(this.device, this.options.logger));
     this.pollRoster();
     try {
       await this.settle();
@@ -179,6 +180,7 @@ class Node implements LanyardNode {
     this.announce(roster, self);
     for (const listener of [...this.listeners]) listener();
     if (roster !== undefined && self === undefined) this.fail('this device was removed from the farm');
+    if (this.device.roster.current === undefined) this.fail('this device left its farm');
   }
 
   private async startCoordinator(): Promise<void> {
@@ -187,9 +189,12 @@ class Node implements LanyardNode {
     this.coordinator = await startCoordinator({
       device,
       logger,
+      follow: this.follower.follow,
       settings: { ...settings.coordinator, peerPort: this.chosenPort ?? settings.coordinator.peerPort },
       ...(dashboardFolder === undefined ? {} : { dashboardFolder }),
     });
+    // Where it will be looked for, also when it has handed over and a signpost stands there.
+    this.chosenPort = this.coordinator.ports.peer;
     await this.locator.learn([this.coordinator.connection.peer]);
   }
 

@@ -130,6 +130,7 @@ test('a device waits until an administrator decides, once, in time', () => {
     certificate: '',
     role: 'worker',
     via: 'invite',
+    invite: null,
     digits: null,
     from: 'x',
   } as const;

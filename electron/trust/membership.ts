@@ -93,7 +93,9 @@ export function createMembership(options: MembershipOptions): Membership {
       }
       audit.record('invite-used', from, { target: device, detail: `invite ${invite.id} of ${invite.invitedBy}` });
       if (!invite.isApproved)
-        return answer(admissions.ask({ device, name, certificate, role: invite.role, via: 'invite', digits: null, from }));
+        return answer(
+          admissions.ask({ device, name, certificate, role: invite.role, via: 'invite', invite: invite.id, digits: null, from }),
+        );
       await letIn({ name, certificate }, invite.role, invite.invitedBy);
       return { state: 'approved', chain: [...roster.since(0)], peerPort: options.peerPort() };
     },
@@ -135,6 +137,12 @@ export function createMembership(options: MembershipOptions): Membership {
     async changeRoles(device, roles, by) {
       await change((current) => changeRoles(current, identity, device, roles));
       audit.record('role-changed', by.subject, { target: device, detail: roles.join(', ') });
+    },
+    async leave({ device }) {
+      if (device === undefined)
+        throw new LanyardError({ code: 'FORBIDDEN', message: 'A token belongs to no device, so nothing can leave the farm with it.' });
+      await change((current) => removeDevice(current, identity, device));
+      audit.record('device-removed', device, { target: device, detail: 'left' });
     },
     async removeDevice(device, by) {
       await change((current) => removeDevice(current, identity, device));

@@ -86,7 +86,10 @@ export function createPairings(options: {
         throw refuse(from, reason, failure(reason));
       }
       const { pairing, name, certificate, device, digits, deadlineMs } = state;
-      return admissions.ask({ id: pairing, device, name, certificate, role: 'worker', via: 'digits', digits, from }, deadlineMs);
+      return admissions.ask(
+        { id: pairing, device, name, certificate, role: 'worker', via: 'digits', invite: null, digits, from },
+        deadlineMs,
+      );
     },
   };
 }

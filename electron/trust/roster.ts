@@ -26,6 +26,8 @@ export interface RosterFile {
    * @throws LanyardError FORBIDDEN, as `verifySuccessor`
    */
   follow(chain: readonly SignedRoster[]): Promise<Roster>;
+  /** Takes what another process of this device wrote: a newer roster, or that it left the farm. */
+  reload(): Promise<void>;
   /** Forgets the farm. */
   leave(): Promise<void>;
   /** Calls back after each change, once it is on disk; undefined after `leave`. */
@@ -86,6 +88,14 @@ export async function openRoster(path: string): Promise<RosterFile> {
         }
         if (newer.length > 0) await save(followed);
         return roster;
+      }),
+    reload: () =>
+      change(async () => {
+        const written = await read(path);
+        const [before, after] = [chain.at(-1)?.roster, written.at(-1)?.roster];
+        if (before?.farm.id === after?.farm.id && (after?.version ?? 0) <= (before?.version ?? 0)) return;
+        chain = written;
+        for (const listener of listeners) listener(after);
       }),
     leave: () =>
       change(async () => {

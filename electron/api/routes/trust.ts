@@ -21,6 +21,10 @@ export function trustHandlers({ membership, handover }: ApiContext): HandlersOf<
       await membership.changeRoles(params.device, body.roles, identity);
       return ok;
     },
+    async leave({ identity }) {
+      await membership.leave(identity);
+      return ok;
+    },
     async removeDevice({ params, identity }) {
       await membership.removeDevice(params.device, identity);
       return ok;
