@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { BlobId, JobId, NodeId } from './ids.ts';
 import { isBlobId } from './ids.ts';
+import { isExpressionError, parseLabelExpression } from './label-expression.ts';
 import { LIMITS } from './limits.ts';
 
 /** The eight states of a task; a job's state is derived from its tasks and uses the same words. */
@@ -67,6 +68,14 @@ export const jobIdSchema = z.coerce
   .positive()
   .transform((number) => number as JobId);
 
+const expressionSchema = z
+  .string()
+  .max(LIMITS.expressionLength)
+  .superRefine((text, context) => {
+    const result = parseLabelExpression(text);
+    if (isExpressionError(result)) context.addIssue({ code: 'custom', message: result.message });
+  });
+
 /** What one task needs of a node. Reserved at assignment and released once, at the attempt's end. */
 export const requirementsSchema = z.strictObject({
   cpu: z.number().min(0.01).max(4096).default(1).describe('CPU cores; a fraction is a share of one'),
@@ -80,7 +89,17 @@ export const requirementsSchema = z.strictObject({
     .max(LIMITS.labels)
     .default([])
     .describe('labels a node must carry: `name` or `name=value`'),
+  where: expressionSchema
+    .optional()
+    .describe('a condition on labels, and on os, arch, zone, name, cpu, ramMb and gpus: `os == linux && room != "3b"`'),
+  prefer: z
+    .array(expressionSchema)
+    .max(LIMITS.preferences)
+    .optional()
+    .describe('conditions like `where`; nodes that meet more of them are taken first'),
   zone: z.string().min(1).max(LIMITS.labelLength).optional().describe('the only zone that may run it'),
+  zones: z.enum(['together', 'apart']).optional().describe('`together`: in one zone if that can be; `apart`: spread over the zones'),
+  exclusive: z.boolean().optional().describe('nothing else runs on the node meanwhile'),
   limits: z
     .record(z.string().min(1).max(LIMITS.labelLength), z.number().int().min(1).max(1_000_000))
     .default({})

@@ -24,6 +24,10 @@ export const LIMITS = {
   outputGlobs: 64,
   labels: 64,
   labelLength: 128,
+  /** Characters of a condition on labels, conditions inside each other, and preferences of a job. */
+  expressionLength: 1_000,
+  expressionDepth: 32,
+  preferences: 8,
   farmLimits: 32,
   dependencies: 1_000,
   /** Jobs whose tasks the tasks of one job wait for, one by one; and the most tasks of such a job: each costs a byte of memory. */
@@ -98,6 +102,8 @@ export const LIMITS = {
   placementCandidates: 16,
   /** Receipts that a machine keeps of what ran on it, in bytes; the oldest go. */
   receiptBytes: 8 * MIB,
+  /** The same for a job that prefers some nodes to others. */
+  preferenceCandidates: 64,
   /** Ended attempts a worker keeps until the coordinator has acknowledged them; then it takes no more work. */
   unacknowledgedEnds: 10_000,
 } as const;

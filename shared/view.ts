@@ -24,6 +24,8 @@ export const jobViewSchema = z.object({
   queuedAt: time,
   startedAt: time,
   finishedAt: time,
+  /** When it will be done, between these two; null without data to tell it from. */
+  eta: z.object({ earliest: z.number(), latest: z.number() }).nullable(),
   reason: z.string().nullable(),
 });
 export type JobView = z.infer<typeof jobViewSchema>;

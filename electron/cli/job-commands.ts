@@ -164,9 +164,15 @@ function jobLines(job: JobDetail): [string, string][] {
     ['submitted', timeText(job.submittedAt)],
     ['started', job.startedAt === null ? undefined : timeText(job.startedAt)],
     ['finished', job.finishedAt === null ? undefined : timeText(job.finishedAt)],
+    ['done in', job.eta === null ? undefined : etaText(job.eta, Date.now())],
     ['took', job.startedAt === null ? undefined : took(job, Date.now())],
   ];
   return lines.filter((line): line is [string, string] => line[1] !== undefined);
+}
+
+/** For example `3 min 05 s to 5 min 10 s`. */
+export function etaText({ earliest, latest }: NonNullable<JobView['eta']>, now: number): string {
+  return `${formatDuration(earliest - now)} to ${formatDuration(latest - now)}`;
 }
 
 function listText(jobs: readonly number[]): string | undefined {
@@ -174,14 +180,17 @@ function listText(jobs: readonly number[]): string | undefined {
 }
 
 function needsText(requirements: JobDetail['spec']['requirements']): string {
-  const { cpu, ramMb, gpus, gpuRamMb, gpuModel, diskMb, labels, zone, limits } = requirements;
+  const { cpu, ramMb, gpus, gpuRamMb, gpuModel, diskMb, labels, where, zone, zones, exclusive, limits } = requirements;
   return [
     `${cpu} CPU`,
     `${ramMb} MiB`,
     ...(gpus > 0 ? [`${gpus} GPU${gpuModel === undefined ? '' : ` (${gpuModel})`}${gpuRamMb > 0 ? ` of ${gpuRamMb} MiB` : ''}`] : []),
     ...(diskMb > 0 ? [`${diskMb} MiB of disk`] : []),
     ...labels,
+    ...(where === undefined ? [] : [where]),
     ...(zone === undefined ? [] : [`zone ${zone}`]),
+    ...(zones === undefined ? [] : [`zones ${zones}`]),
+    ...(exclusive === true ? ['a node for itself'] : []),
     ...Object.entries(limits).map(([name, count]) => `${count} of ${name}`),
   ].join(', ');
 }

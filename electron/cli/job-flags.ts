@@ -25,7 +25,11 @@ export interface JobFlags {
   readonly gpuModel?: string;
   readonly disk?: string;
   readonly label?: readonly string[];
+  readonly where?: string;
+  readonly prefer?: readonly string[];
   readonly zone?: string;
+  readonly zones?: string;
+  readonly exclusive?: boolean;
   readonly limit?: readonly string[];
   readonly priority?: string;
   readonly maxTasks?: string;
@@ -121,7 +125,11 @@ function requirementsOf(flags: JobFlags): Json {
     gpuModel: flags.gpuModel,
     diskMb: mebibytes('disk', flags.disk),
     labels: flags.label,
+    where: flags.where,
+    prefer: flags.prefer,
     zone: flags.zone,
+    zones: flags.zones,
+    exclusive: flags.exclusive,
     limits: limits && Object.fromEntries(Object.entries(limits).map(([name, value]) => [name, wholeNumber('limit', value)])),
   });
 }

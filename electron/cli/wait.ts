@@ -3,7 +3,7 @@ import type { JobView } from '../../shared/view.ts';
 import type { Client } from '../api/client.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { countsText } from './job-commands.ts';
+import { countsText, etaText } from './job-commands.ts';
 import { plain, shortId } from './text.ts';
 import { formatDuration } from './units.ts';
 
@@ -72,12 +72,11 @@ export async function reportEnd(context: Context, client: Client, job: JobView):
 
 const BAR_COLUMNS = 24;
 
-/** One line: a bar of the tasks that have ended, figures, and a guess at what is left once there is something to guess from. */
-export function progressText(job: JobView, elapsedMs: number): string {
+/** One line: a bar of the tasks that have ended, figures, and what is left once the farm can tell. */
+export function progressText(job: JobView, elapsedMs: number, now = Date.now()): string {
   const { COMPLETED, FAILED, TIMED_OUT, CANCELLED } = job.counts;
   const ended = COMPLETED + FAILED + TIMED_OUT + CANCELLED;
   const filled = Math.floor((BAR_COLUMNS * ended) / job.taskCount);
-  const leftMs = ended > 0 && ended < job.taskCount ? (elapsedMs / ended) * (job.taskCount - ended) : undefined;
-  const left = leftMs === undefined ? '' : `, about ${formatDuration(leftMs)} left`;
+  const left = job.eta === null ? '' : `, done in ${etaText(job.eta, now)}`;
   return `job ${job.id} ${job.state} [${'#'.repeat(filled)}${'.'.repeat(BAR_COLUMNS - filled)}] ${countsText(job)}, ${formatDuration(elapsedMs)}${left}`;
 }

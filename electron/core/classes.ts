@@ -1,3 +1,5 @@
+import { isExpressionError, type LabelExpression, parseLabelExpression } from '../../shared/label-expression.ts';
+import { dropEarmark } from './earmarks.ts';
 import type { JobPolicy } from './events.ts';
 import { costOf } from './fairness.ts';
 import type { Demand, FarmState, QueueClass, SharedPolicy } from './state.ts';
@@ -10,14 +12,23 @@ const KEPT_CLASSES = 128;
 /** @returns the shared form of a policy, with one more job that uses it; a new class has not met the nodes yet (`isNew`) */
 export function sharePolicy(farm: FarmState, policy: JobPolicy): { readonly shared: SharedPolicy; readonly isNew: boolean } {
   const classKey = keyOfClass(policy);
-  const key = JSON.stringify([classKey, policy.image, policy.timeoutMs, policy.maxRetries, policy.preemptible, policy.maxTasks]);
+  const key = JSON.stringify([
+    classKey,
+    policy.image,
+    policy.timeoutMs,
+    policy.maxRetries,
+    policy.preemptible,
+    policy.maxTasks,
+    policy.requirements.prefer ?? null,
+    policy.requirements.zones ?? null,
+  ]);
   let shared = farm.policies.get(key);
   let isNew = false;
   if (shared === undefined) {
     let queueClass = farm.classes.get(classKey);
     isNew = queueClass === undefined;
     queueClass ??= createClass(farm, classKey, policy);
-    shared = { key, policy, queueClass, jobs: 0 };
+    shared = { key, policy, queueClass, prefer: (policy.requirements.prefer ?? []).map(parsed), jobs: 0 };
     farm.policies.set(key, shared);
   }
   shared.jobs++;
@@ -46,6 +57,8 @@ function keyOfClass(policy: JobPolicy): string {
     needs.gpus > 0 ? (needs.gpuModel?.toLowerCase() ?? '') : '',
     needs.labels.length > 1 ? [...needs.labels].sort() : needs.labels,
     needs.zone ?? null,
+    needs.where ?? null,
+    needs.exclusive ?? false,
     limits,
     policy.image === null,
     policy.network,
@@ -57,6 +70,13 @@ function demandCpuMilli(cpu: number): number {
   return Math.ceil(cpu * 1000 - 1e-6);
 }
 
+/** Expressions were checked when the job was submitted. */
+function parsed(text: string): LabelExpression {
+  const result = parseLabelExpression(text);
+  if (isExpressionError(result)) throw new Error(result.message);
+  return result;
+}
+
 function createClass(farm: FarmState, key: string, policy: JobPolicy): QueueClass {
   const queueClass: QueueClass = {
     key,
@@ -64,10 +84,13 @@ function createClass(farm: FarmState, key: string, policy: JobPolicy): QueueClas
     policy,
     demand: demandOf(farm, policy),
     executor: policy.image === null ? 'host' : 'docker',
+    where: policy.requirements.where === undefined ? null : parsed(policy.requirements.where),
     buckets: [],
     open: [],
     cursor: 0,
     parked: new Set(),
+    waitingSinceMs: farm.now.elapsedMs,
+    earmark: null,
     jobs: 0,
   };
   farm.classes.set(key, queueClass);
@@ -87,11 +110,22 @@ function demandOf(farm: FarmState, policy: JobPolicy): Demand {
   });
   const [gpuRamMb, gpuModel] = needs.gpus > 0 ? [needs.gpuRamMb, needs.gpuModel?.toLowerCase() ?? ''] : [0, ''];
   const { ramMb, diskMb, gpus } = needs;
-  return { cpuMilli: demandCpuMilli(needs.cpu), ramMb, diskMb, gpus, gpuRamMb, gpuModel, limits, cost: costOf(needs) };
+  return {
+    cpuMilli: demandCpuMilli(needs.cpu),
+    ramMb,
+    diskMb,
+    gpus,
+    gpuRamMb,
+    gpuModel,
+    limits,
+    exclusive: needs.exclusive ?? false,
+    cost: costOf(needs),
+  };
 }
 
 function removeClass(farm: FarmState, queueClass: QueueClass): void {
   farm.classes.delete(queueClass.key);
+  dropEarmark(farm, queueClass);
   farm.dirtyClasses.delete(queueClass);
   farm.freeOrdinals.push(queueClass.ordinal);
   for (const node of farm.nodes.values()) if (queueClass.ordinal < node.fit.length) node.fit[queueClass.ordinal] = 0;

@@ -1,7 +1,10 @@
 import type { JobId } from '../../shared/ids.ts';
+import { failingParts, type LabelExpression } from '../../shared/label-expression.ts';
 import type { Explanation } from '../../shared/view.ts';
+import { mayTake } from './earmarks.ts';
 import { usageOf } from './fairness.ts';
-import { type Constraint, fitsNow, hasLabel, isServing, misfits, slotsOf } from './leases.ts';
+import { type Constraint, hasLabel, labelsOf, misfits, slotsOf } from './leases.ts';
+import { isOpen } from './open-nodes.ts';
 import { cannotServe } from './placement.ts';
 import { availabilityOf } from './queries.ts';
 import { firstOfLane, isAtCap, isAtOwnCap, standsBefore } from './queue.ts';
@@ -99,6 +102,7 @@ function limitObstacles(queueClass: QueueClass): Obstacle[] {
 /** What keeps a node from a job, beside what the node lacks for good. */
 type Hindrance = Constraint | 'offline' | 'availability' | 'health' | 'image' | 'refused' | 'busy';
 const HINDRANCES: readonly Hindrance[] = [
+  'where',
   'executor',
   'zone',
   'labels',
@@ -155,7 +159,7 @@ function hindrances(farm: FarmState, job: Job, node: FarmNode): Hindrance[] {
   if (node.presence === 'offline') found.push('offline');
   else if (availabilityOf(node) !== 'available') found.push('availability');
   else if (node.unhealthyUntilMs !== 0) found.push('health');
-  else if (found.length === 0 && !(isServing(node) && fitsNow(node, queueClass.demand))) found.push('busy');
+  else if (found.length === 0 && !isOpen(node, queueClass)) found.push('busy');
   return found;
 }
 
@@ -185,6 +189,8 @@ function describeHindrance(
       return shortage('of GPU memory', 'MB', needs.gpuRamMb, kept, alone, (node) => gpuRamFor(node, needs.gpus));
     case 'labels':
       return labelShortage(needs.labels, kept);
+    case 'where':
+      return whereShortage(job.shared.queueClass.where, kept, alone);
     case 'zone':
       return {
         message: `only zone ${needs.zone} may run it, and ${count} ${kept.length === 1 ? 'stands' : 'stand'} elsewhere`,
@@ -241,6 +247,19 @@ function labelShortage(labels: readonly string[], kept: readonly FarmNode[]): Pi
   };
 }
 
+/** Names the parts of the condition that keep most nodes out, and those without which one could start. */
+function whereShortage(
+  where: LabelExpression | null,
+  kept: readonly FarmNode[],
+  alone: readonly FarmNode[],
+): Pick<Obstacle, 'message' | 'help'> {
+  if (where === null) return { message: '', help: null };
+  const partsOf = (nodes: readonly FarmNode[]) => [...new Set(nodes.flatMap((node) => failingParts(where, labelsOf(node))))];
+  const [only] = alone.map((node) => failingParts(where, labelsOf(node))).sort((one, other) => one.length - other.length);
+  const message = `${nodesText(kept.length)} ${kept.length === 1 ? 'does' : 'do'} not meet the condition ${some(partsOf(kept))} (${names(kept)})`;
+  return { message, help: only === undefined ? null : `leaving out ${only.join(' and ')} would let it start` };
+}
+
 function executorShortage(executor: 'docker' | 'host', count: string): Pick<Obstacle, 'message' | 'help'> {
   if (executor === 'host')
     return {
@@ -254,6 +273,10 @@ function executorShortage(executor: 'docker' | 'host', count: string): Pick<Obst
 }
 
 function busySentence(kept: readonly FarmNode[], job: Job): string {
+  const reserved = kept.filter((node) => !mayTake(node, job.shared.queueClass)).length;
+  if (reserved === kept.length) return `${nodesText(kept.length)} that can serve it ${are(kept)} kept free for work that has waited long`;
+  if (job.shared.policy.requirements.exclusive === true)
+    return `${nodesText(kept.length)} that can serve it ${are(kept)} in use, and it wants one for itself`;
   const full = kept.filter((node) => node.usedSlots >= slotsOf(node)).length;
   const ramMb = job.shared.policy.requirements.ramMb;
   const freeRamMb = Math.max(...kept.map((node) => node.description.capacity.ramMb - node.usedRamMb));

@@ -1,5 +1,6 @@
 import { isTerminal } from '../../shared/job.ts';
 import { nextDeadline } from './deadlines.ts';
+import { mayTake } from './earmarks.ts';
 import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
 import { nextCheck } from './nodes.ts';
 import { cannotServe } from './placement.ts';
@@ -19,6 +20,7 @@ export function violations(farm: FarmState): string[] {
   checkTotals(farm, found);
   checkLimits(farm, found);
   checkQueue(farm, found);
+  checkEarmarks(farm, found);
   checkOwners(farm, found);
   checkOpenLists(farm, found);
   if (farm.dirtyNodes.size === 0 && farm.dirtyClasses.size === 0) checkNothingMissed(farm, found);
@@ -80,6 +82,7 @@ function checkGate(farm: FarmState, job: Job, found: string[]): void {
 
 function checkNode(farm: FarmState, node: FarmNode, found: string[]): void {
   const name = `node ${node.id}`;
+  if (node.exclusive > 0 && node.usedSlots > 1 && !node.shrunk) found.push(`${name} is used by one alone, and by others`);
   const used = { cpuMilli: 0, ramMb: 0, diskMb: 0, slots: 0, gpus: 0, unknownGpus: 0 };
   const gpuIds: string[] = [];
   const hold = (demand: Demand, gpus: readonly string[]) => {
@@ -179,6 +182,14 @@ function checkLane(lane: Lane, found: string[]): void {
   if (lane.share > lane.owner.share) found.push(`${name} stands further back than its owner`);
 }
 
+function checkEarmarks(farm: FarmState, found: string[]): void {
+  for (const queueClass of farm.earmarked)
+    if (queueClass.earmark?.earmark !== queueClass || farm.classes.get(queueClass.key) !== queueClass)
+      found.push(`class ${queueClass.key} has lost the node that is kept free for it`);
+  for (const node of farm.nodes.values())
+    if (node.earmark !== null && !farm.earmarked.has(node.earmark)) found.push(`node ${node.id} is kept free for nobody`);
+}
+
 function checkOwners(farm: FarmState, found: string[]): void {
   const live = new Map<string, number>();
   for (const node of farm.nodes.values()) for (const { job } of node.tasks) live.set(job.owner.name, (live.get(job.owner.name) ?? 0) + 1);
@@ -212,7 +223,8 @@ function checkOpenLists(farm: FarmState, found: string[]): void {
       const bits = node.fit[queueClass.ordinal] ?? 0;
       if (((bits & FIT.listed) !== 0) !== listed.has(node)) found.push(`node ${node.id} and class ${queueClass.key} disagree on its list`);
       if ((bits & FIT.yes) !== 0 && misfits(node, queueClass).length > 0) found.push(`node ${node.id} remembers a class that does not fit`);
-      const fits = isServing(node) && misfits(node, queueClass).length === 0 && fitsNow(node, queueClass.demand);
+      const fits =
+        isServing(node) && mayTake(node, queueClass) && misfits(node, queueClass).length === 0 && fitsNow(node, queueClass.demand);
       if (fits && !listed.has(node) && !farm.dirtyNodes.has(node))
         found.push(`node ${node.id} fits class ${queueClass.key} and is not in its list`);
       listed.delete(node);
@@ -230,7 +242,11 @@ function checkNothingMissed(farm: FarmState, found: string[]): void {
     if (head === undefined || openFreshTasks(head) === 0 || !limitsAllow(queueClass.demand)) continue;
     const node = queueClass.open.find(
       (open) =>
-        isServing(open) && misfits(open, queueClass).length === 0 && fitsNow(open, queueClass.demand) && !cannotServe(farm, head, open),
+        isServing(open) &&
+        mayTake(open, queueClass) &&
+        misfits(open, queueClass).length === 0 &&
+        fitsNow(open, queueClass.demand) &&
+        !cannotServe(farm, head, open),
     );
     if (node !== undefined) found.push(`job ${head.id} waits although node ${node.id} could take it`);
   }

@@ -1,3 +1,4 @@
+import { holds, type Labels } from '../../shared/label-expression.ts';
 import type { Gpu, NodeDescription } from '../../shared/node.ts';
 import type { Demand, FarmNode, FarmState, GpuSlot, QueueClass } from './state.ts';
 import { FIT, NONE } from './state.ts';
@@ -43,7 +44,7 @@ export function fitBits(node: FarmNode, queueClass: QueueClass): number {
   return node.fit[queueClass.ordinal] ?? 0;
 }
 
-export type Constraint = 'cpu' | 'ramMb' | 'diskMb' | 'gpus' | 'gpuModel' | 'gpuRamMb' | 'labels' | 'zone' | 'executor';
+export type Constraint = 'where' | 'cpu' | 'ramMb' | 'diskMb' | 'gpus' | 'gpuModel' | 'gpuRamMb' | 'labels' | 'zone' | 'executor';
 
 /** @returns all about the node that keeps the class off it even when the node is empty */
 export function misfits(node: FarmNode, queueClass: QueueClass): Constraint[] {
@@ -53,6 +54,7 @@ export function misfits(node: FarmNode, queueClass: QueueClass): Constraint[] {
   if (!hasExecutor(node, queueClass.executor)) found.push('executor');
   if (policy.requirements.zone !== undefined && policy.requirements.zone !== zone) found.push('zone');
   if (!policy.requirements.labels.every((label) => hasLabel(labels, label))) found.push('labels');
+  if (queueClass.where !== null && !holds(queueClass.where, labelsOf(node))) found.push('where');
   if (demand.cpuMilli > node.cpuMilli) found.push('cpu');
   if (demand.ramMb > capacity.ramMb) found.push('ramMb');
   if (demand.diskMb > capacity.diskMb) found.push('diskMb');
@@ -60,6 +62,24 @@ export function misfits(node: FarmNode, queueClass: QueueClass): Constraint[] {
   else if (demand.gpus > node.gpus.filter((gpu) => gpu.model.includes(demand.gpuModel)).length) found.push('gpuModel');
   else if (demand.gpus > node.gpus.filter((gpu) => gpuSuffices(gpu, demand)).length) found.push('gpuRamMb');
   return found;
+}
+
+/** @returns what conditions can ask of a node: its labels, and what it says of itself */
+export function labelsOf(node: FarmNode): Labels {
+  const { os, arch, zone, name, labels, capacity } = node.description;
+  const own: Readonly<Record<string, string | number>> = {
+    os,
+    arch,
+    zone,
+    name,
+    cpu: capacity.cpu,
+    ramMb: capacity.ramMb,
+    gpus: capacity.gpus.length,
+  };
+  return (label) => {
+    if (Object.hasOwn(own, label)) return own[label] === '' ? undefined : String(own[label]);
+    return Object.hasOwn(labels, label) ? labels[label] : undefined;
+  };
 }
 
 /** A worker that polls and names no executor says nothing about them; it is believed to have what it is given. */
@@ -86,6 +106,8 @@ export function fitsNow(node: FarmNode, demand: Demand): boolean {
   const capacity = node.description.capacity;
   return (
     node.usedSlots < slotsOf(node) &&
+    node.exclusive === 0 &&
+    (!demand.exclusive || node.usedSlots === 0) &&
     demand.cpuMilli <= node.cpuMilli - node.usedCpuMilli &&
     demand.ramMb <= capacity.ramMb - node.usedRamMb &&
     demand.diskMb <= Math.max(0, capacity.diskMb - node.usedDiskMb) &&
@@ -143,6 +165,7 @@ export function release(farm: FarmState, node: FarmNode, demand: Demand, gpus: r
   node.usedRamMb -= demand.ramMb;
   node.usedDiskMb -= demand.diskMb;
   node.usedSlots--;
+  if (demand.exclusive) node.exclusive--;
   if (demand.gpus > 0) {
     if (gpus.length === 0) node.unknownGpus--;
     for (const gpu of node.gpus) if (gpus.includes(gpu.id)) gpu.busy = false;
@@ -179,6 +202,7 @@ function take(node: FarmNode, demand: Demand): void {
   node.usedRamMb += demand.ramMb;
   node.usedDiskMb += demand.diskMb;
   node.usedSlots++;
+  if (demand.exclusive) node.exclusive++;
   for (const { limit, amount } of demand.limits) limit.used += amount;
 }
 

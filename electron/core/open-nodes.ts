@@ -1,3 +1,4 @@
+import { mayTake } from './earmarks.ts';
 import { fitBits, fitsEmpty, fitsNow, isServing } from './leases.ts';
 import { headOf } from './queue.ts';
 import { type FarmNode, FIT, type Job, type QueueClass } from './state.ts';
@@ -8,7 +9,7 @@ import { type FarmNode, FIT, type Job, type QueueClass } from './state.ts';
 export function listWhenOpen(node: FarmNode, queueClass: QueueClass): boolean {
   const bits = fitBits(node, queueClass);
   if ((bits & FIT.listed) !== 0) return true;
-  if (!isServing(node) || !fitsEmpty(node, queueClass) || !fitsNow(node, queueClass.demand)) return false;
+  if (!isOpen(node, queueClass)) return false;
   node.fit[queueClass.ordinal] = fitBits(node, queueClass) | FIT.listed;
   queueClass.open.push(node);
   return true;
@@ -29,7 +30,7 @@ export function openHead(queueClass: QueueClass): Job | undefined {
 
 /** @returns true when one more attempt of the class fits the node at this moment */
 export function isOpen(node: FarmNode, queueClass: QueueClass): boolean {
-  return isServing(node) && fitsEmpty(node, queueClass) && fitsNow(node, queueClass.demand);
+  return isServing(node) && mayTake(node, queueClass) && fitsEmpty(node, queueClass) && fitsNow(node, queueClass.demand);
 }
 
 /** Drops full nodes from the end of the list, so that a class which fits nowhere any more shows it at once. */

@@ -4,7 +4,17 @@ import { LIMITS } from '../../shared/limits.ts';
 import { blob, description, METRICS, newJob, policy, TestFarm } from './farm.fixture.ts';
 import { type Suitability, score } from './placement.ts';
 
-const NEUTRAL: Suitability = { freeShare: 0.5, idleCpu: 0.5, freeSlots: 0.5, inputCached: 0, imageThere: 0, sameZone: 0, speed: 0.5 };
+const NEUTRAL: Suitability = {
+  freeShare: 0.5,
+  idleCpu: 0.5,
+  freeSlots: 0.5,
+  inputCached: 0,
+  imageThere: 0,
+  sameZone: 0,
+  preferred: 0,
+  zoneWish: 0,
+  speed: 0.5,
+};
 
 describe('the score of a node', () => {
   test.each(Object.keys(NEUTRAL) as (keyof Suitability)[])('grows with %s', (key) => {

@@ -1,8 +1,10 @@
+import { holds } from '../../shared/label-expression.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { takeReady } from './dependencies.ts';
+import { considerEarmark, dropEarmark, reviewEarmarks } from './earmarks.ts';
 import { prepay } from './fairness.ts';
-import { couldServe, fitBits, isServing, limitsAllow, reserve, slotsOf } from './leases.ts';
+import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, slotsOf } from './leases.ts';
 import { isOpen, listWhenOpen, openHead, unlist } from './open-nodes.ts';
 import { PlacementOrder } from './order.ts';
 import { firstJobs, hasWaiting, park, unpark } from './queue.ts';
@@ -20,6 +22,7 @@ const TASKS_LOOKED_AT = 4;
  * it got work or a limit came free; a node, when it came, changed or got something back.
  */
 export function placeAll(farm: FarmState): void {
+  reviewEarmarks(farm);
   for (const node of farm.dirtyNodes) offerNode(farm, node);
   farm.dirtyNodes.clear();
   if (farm.dirtyClasses.size === 0) return;
@@ -48,6 +51,7 @@ export function noteNodeChanged(farm: FarmState, node: FarmNode): void {
 
 /** Takes a removed node out of all lists. */
 export function forgetNode(farm: FarmState, node: FarmNode): void {
+  if (node.earmark !== null) dropEarmark(farm, node.earmark);
   farm.dirtyNodes.delete(node);
   for (const queueClass of farm.classes.values()) {
     if ((fitBits(node, queueClass) & FIT.listed) === 0) continue;
@@ -67,23 +71,30 @@ export interface Suitability {
   readonly imageThere: number;
   /** 1 when the job's newest attempt went to the same zone. */
   readonly sameZone: number;
+  /** Share of the job's preferences that the node meets; 1 when it has none. */
+  readonly preferred: number;
+  /** How well its zone suits a job that is to stay together or to be spread; 1 for others. */
+  readonly zoneWish: number;
   /** Past speed on this job against the job's mean: 0.5 as the mean or unknown, 1 twice as fast or more. */
   readonly speed: number;
 }
 
 /**
- * How good a node is for a task: a weighted mean of `Suitability`, from 0 to 1. Moving an input or pulling an image
- * takes longer than an unbalanced load costs, so these two weigh as much as the load together.
+ * How good a node is for a task: a weighted mean of `Suitability`, from 0 to 1. What a person has asked for weighs as much as
+ * all the rest. Moving an input or pulling an image takes longer than an unbalanced load costs, so these two weigh as much as
+ * the load together.
  */
 export function score(suitability: Suitability): number {
   return (
-    0.2 * suitability.freeShare +
-    0.15 * suitability.idleCpu +
-    0.1 * suitability.freeSlots +
-    0.25 * suitability.inputCached +
-    0.15 * suitability.imageThere +
-    0.05 * suitability.sameZone +
-    0.1 * suitability.speed
+    0.3 * suitability.preferred +
+    0.2 * suitability.zoneWish +
+    0.1 * suitability.freeShare +
+    0.075 * suitability.idleCpu +
+    0.05 * suitability.freeSlots +
+    0.125 * suitability.inputCached +
+    0.075 * suitability.imageThere +
+    0.025 * suitability.sameZone +
+    0.05 * suitability.speed
   );
 }
 
@@ -102,8 +113,12 @@ export function cannotServe(farm: FarmState, job: Job, node: FarmNode): boolean 
 
 function offerNode(farm: FarmState, node: FarmNode): void {
   if (!isServing(node)) return;
-  for (const queueClass of farm.classes.values())
-    if (listWhenOpen(node, queueClass) && hasWaiting(queueClass)) farm.dirtyClasses.add(queueClass);
+  for (const queueClass of farm.classes.values()) {
+    const isListed = listWhenOpen(node, queueClass);
+    if (!hasWaiting(queueClass)) continue;
+    if (isListed) farm.dirtyClasses.add(queueClass);
+    else considerEarmark(farm, node, queueClass);
+  }
 }
 
 /** @returns false when nothing of the class can be placed now */
@@ -168,7 +183,8 @@ function bestNode(farm: FarmState, job: Job, avoid: readonly string[]): FarmNode
   };
   let seen = 0;
   let at = queueClass.cursor;
-  for (let left = open.length; left > 0 && seen < LIMITS.placementCandidates; left--) {
+  const candidates = hasWishes(job) ? LIMITS.preferenceCandidates : LIMITS.placementCandidates;
+  for (let left = open.length; left > 0 && seen < candidates; left--) {
     if (at >= open.length) at = 0;
     const node = open[at] as FarmNode;
     if (!isOpen(node, queueClass)) {
@@ -179,13 +195,17 @@ function bestNode(farm: FarmState, job: Job, avoid: readonly string[]): FarmNode
     if (consider(node)) seen++;
   }
   queueClass.cursor = at;
-  if (job.input === null || open.length <= LIMITS.placementCandidates) return best;
+  if (job.input === null || open.length <= candidates) return best;
   let holders = 0;
   for (const node of farm.holders.get(job.input) ?? NONE) {
     if (holders++ >= LIMITS.placementCandidates) break;
     if (isOpen(node, queueClass)) consider(node);
   }
   return best;
+}
+
+function hasWishes(job: Job): boolean {
+  return job.shared.prefer.length > 0 || job.shared.policy.requirements.zones !== undefined;
 }
 
 function suitability(job: Job, node: FarmNode): Suitability {
@@ -201,9 +221,34 @@ function suitability(job: Job, node: FarmNode): Suitability {
     freeSlots: (slots - node.usedSlots - 1) / slots,
     inputCached: job.input === null || node.cached.has(job.input) ? 1 : 0,
     imageThere: image === null || node.images.has(image) ? 1 : 0,
-    sameZone: job.activity === null || job.activity.zone === node.description.zone ? 1 : 0,
+    sameZone: job.activity === null || job.activity.zone === null || job.activity.zone === node.description.zone ? 1 : 0,
+    preferred: preferredShare(job, node),
+    zoneWish: zoneWish(job, node),
     speed: speedOf(job, node),
   };
+}
+
+function preferredShare(job: Job, node: FarmNode): number {
+  const { prefer } = job.shared;
+  if (prefer.length === 0) return 1;
+  const labels = labelsOf(node);
+  return prefer.filter((condition) => holds(condition, labels)).length / prefer.length;
+}
+
+function zoneWish(job: Job, node: FarmNode): number {
+  const { zones } = job.shared.policy.requirements;
+  if (zones === undefined || job.activity === null) return 1;
+  if (zones === 'apart') return 1 / (1 + (job.activity.zones?.get(node.description.zone) ?? 0));
+  return job.activity.zone === null || job.activity.zone === node.description.zone ? 1 : 0;
+}
+
+function noteZone(job: Job, node: FarmNode): void {
+  const activity = activityOf(job);
+  const { zone } = node.description;
+  activity.zone = zone;
+  if (job.shared.policy.requirements.zones !== 'apart') return;
+  activity.zones ??= new Map();
+  activity.zones.set(zone, (activity.zones.get(zone) ?? 0) + 1);
 }
 
 function speedOf(job: Job, node: FarmNode): number {
@@ -233,6 +278,8 @@ function assign(farm: FarmState, task: Task, node: FarmNode): void {
   const job = task.job;
   const queueClass = job.shared.queueClass;
   task.gpus = reserve(node, queueClass.demand);
+  queueClass.waitingSinceMs = farm.now.elapsedMs;
+  dropEarmark(farm, queueClass);
   task.node = node;
   task.attempt++;
   task.assignedAt = farm.now.wallMs;
@@ -242,7 +289,7 @@ function assign(farm: FarmState, task: Task, node: FarmNode): void {
   prepay(farm, task);
   moveTask(farm, task, 'ASSIGNED');
   node.tasks.add(task);
-  activityOf(job).zone = node.description.zone;
+  noteZone(job, node);
   scheduleCheck(farm, node, farm.now.elapsedMs + farm.config.assignTimeoutMs);
   farm.effects.push(
     { type: 'save-task', row: rowOfTask(task) },

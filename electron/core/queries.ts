@@ -3,7 +3,8 @@ import { attemptId, parseAttemptId } from '../../shared/ids.ts';
 import type { JobRow, TaskRow, TaskState } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeRow, NodeStatus } from '../../shared/node.ts';
 import type { Phase } from '../../shared/protocol.ts';
-import type { OwnerView, Totals } from '../../shared/view.ts';
+import type { JobView, OwnerView, Totals } from '../../shared/view.ts';
+import { estimateOf } from './estimates.ts';
 import { usageOf } from './fairness.ts';
 import { isFresh, rowOfJob, rowOfNode, rowOfTask } from './rows.ts';
 import type { FarmNode, FarmState } from './state.ts';
@@ -51,6 +52,15 @@ export function jobRow(farm: FarmState, job: JobId): JobRow | undefined {
 /** @returns the jobs that wait for a job, or for tasks of it */
 export function dependents(farm: FarmState, job: JobId): JobId[] {
   return [...(farm.dependents.get(job) ?? [])];
+}
+
+/** @returns the wall-clock times between which the job will be done; null as long as nothing is known */
+export function jobEta(farm: FarmState, id: JobId): JobView['eta'] {
+  const job = farm.jobs.get(id);
+  const estimate = job === undefined ? undefined : estimateOf(farm, job);
+  if (estimate === undefined) return null;
+  const { wallMs } = farm.now;
+  return { earliest: Math.round(wallMs + estimate.earliestMs), latest: Math.round(wallMs + estimate.latestMs) };
 }
 
 export function jobIds(farm: FarmState): JobId[] {

@@ -26,6 +26,7 @@ export function updateQueue(farm: FarmState, job: Job): void {
   if (queueClass.parked.has(job)) return;
   if (job.lane?.bucket.priority !== job.priority) {
     leaveQueue(job);
+    if (!hasWaiting(queueClass)) queueClass.waitingSinceMs = farm.now.elapsedMs;
     enter(laneOf(bucketOf(queueClass, job.priority), job.owner), job);
   }
   farm.dirtyClasses.add(queueClass);

@@ -1,5 +1,6 @@
 import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import type { JobState, TaskState } from '../../shared/job.ts';
+import type { LabelExpression } from '../../shared/label-expression.ts';
 import type { Availability, Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { Phase } from '../../shared/protocol.ts';
 import type { CoordinatorEffect } from './effects.ts';
@@ -44,6 +45,8 @@ export interface Demand {
   /** In small letters; empty: any. */
   readonly gpuModel: string;
   readonly limits: readonly { readonly limit: Limit; readonly amount: number }[];
+  /** Nothing else runs on the node meanwhile. */
+  readonly exclusive: boolean;
   /** What it takes of the farm, in cores; see `fairness.ts`. */
   readonly cost: number;
 }
@@ -115,6 +118,8 @@ export interface QueueClass {
   readonly policy: JobPolicy;
   readonly demand: Demand;
   readonly executor: 'docker' | 'host';
+  /** The condition on labels that a node must meet. */
+  readonly where: LabelExpression | null;
   /** Descending by priority. */
   readonly buckets: Bucket[];
   /** Every node that fits now is in here; others may be, until somebody looks. Empty: the class is saturated. */
@@ -123,6 +128,10 @@ export interface QueueClass {
   cursor: number;
   /** Jobs that no node which is there can serve (see `Activity.cannotServe`). */
   readonly parked: Set<Job>;
+  /** Steady clock; since when it has waited without anything being placed. */
+  waitingSinceMs: number;
+  /** The node that is kept free for it, because it has waited long. */
+  earmark: FarmNode | null;
   /** Living jobs. */
   jobs: number;
 }
@@ -132,6 +141,8 @@ export interface SharedPolicy {
   readonly key: string;
   readonly policy: JobPolicy;
   readonly queueClass: QueueClass;
+  /** Conditions that a node should meet. */
+  readonly prefer: readonly LabelExpression[];
   jobs: number;
 }
 
@@ -230,10 +241,15 @@ export class Activity {
   failedOn: Set<NodeId> | null = null;
   /** Mean run of its completed tasks by node, ms; only of jobs with several tasks. */
   speeds: Map<NodeId, number> | null = null;
-  /** Mean run of its completed tasks on all nodes, ms; newer ones weigh more. */
+  /** Mean run of its completed tasks on all nodes, ms, and the variance of it; newer ones weigh more. */
   meanRunMs = 0;
+  runVariance = 0;
+  /** Runs that these are made of. */
+  measuredRuns = 0;
+  /** Live attempts by zone; only of jobs that are to be spread over the zones. */
+  zones: Map<string, number> | null = null;
   /** Zone of the node that took its newest attempt. */
-  zone = '';
+  zone: string | null = null;
   /** Jobs that must complete first, or at least end. */
   waitsFor: Map<JobId, Exclude<Until, 'tasks'>> | null = null;
   /** Holds tasks back one by one; null: all that are fresh may go. */
@@ -320,6 +336,10 @@ export class FarmNode {
   usedRamMb = 0;
   usedDiskMb = 0;
   usedSlots = 0;
+  /** Attempts on it that want it for themselves: 0 or 1. */
+  exclusive = 0;
+  /** The class that it is kept free for; no other is placed here. */
+  earmark: QueueClass | null = null;
   gpus: GpuSlot[] = [];
   /** Attempts that hold GPUs of which a restart forgot which. */
   unknownGpus = 0;
@@ -379,6 +399,8 @@ export interface FarmState {
   readonly deadlines: { readonly atMs: number; readonly node: FarmNode }[];
   /** Nodes that may have more to give since the last placement. */
   readonly dirtyNodes: Set<FarmNode>;
+  /** Classes that a node is kept free for. */
+  readonly earmarked: Set<QueueClass>;
   /** Classes that may have more to place since the last placement. */
   readonly dirtyClasses: Set<QueueClass>;
   /** Tasks that completed in this step and whose job has dependents that have yet to hear of it. */
@@ -416,6 +438,7 @@ export function createFarm(config: FarmConfig): FarmState {
     holders: new Map(),
     deadlines: [],
     dirtyNodes: new Set(),
+    earmarked: new Set(),
     dirtyClasses: new Set(),
     completed: [],
     ended: [],

@@ -150,6 +150,7 @@ export function setJobState(farm: FarmState, job: Job, state: JobState): void {
 function leaveNode(farm: FarmState, task: Task, node: FarmNode, aftermath: Aftermath, reason: EndReason): void {
   node.tasks.delete(task);
   leaveOwner(farm, task);
+  leaveZone(task, node);
   const demand = task.job.shared.queueClass.demand;
   // A worker that polls and has not fetched the attempt yet will never hear of it.
   if (aftermath === 'release' || (node.carrier === 'poll' && task.state === 'ASSIGNED')) {
@@ -172,6 +173,14 @@ function leaveOwner(farm: FarmState, task: Task): void {
   farm.effects.push({ type: 'save-owner', row: rowOfOwner(farm, owner) });
 }
 
+function leaveZone(task: Task, node: FarmNode): void {
+  const { zone } = node.description;
+  const zones = task.job.activity?.zones;
+  const live = zones?.get(zone) ?? 0;
+  if (live > 1) zones?.set(zone, live - 1);
+  else zones?.delete(zone);
+}
+
 function noteCompletion(farm: FarmState, task: Task, node: FarmNode, ranForMs: number): void {
   noteCompleted(farm, node, task.job);
   if (task.job.taskCount === 1 || ranForMs <= 0) return;
@@ -179,7 +188,11 @@ function noteCompletion(farm: FarmState, task: Task, node: FarmNode, ranForMs: n
   activity.speeds ??= new Map();
   const mean = activity.speeds.get(node.id);
   activity.speeds.set(node.id, mean === undefined ? ranForMs : mean * 0.75 + ranForMs * 0.25);
-  activity.meanRunMs = activity.meanRunMs === 0 ? ranForMs : activity.meanRunMs * 0.9 + ranForMs * 0.1;
+  const off = ranForMs - activity.meanRunMs;
+  // An exponentially weighted mean and variance, as West gives them (1979), but a plain one over the first ten.
+  const weight = Math.max(0.1, 1 / ++activity.measuredRuns);
+  activity.meanRunMs += weight * off;
+  activity.runVariance = (1 - weight) * (activity.runVariance + weight * off * off);
 }
 
 function noteTrouble(farm: FarmState, task: Task, node: FarmNode, end: End): void {

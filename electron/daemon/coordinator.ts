@@ -333,15 +333,20 @@ class Coordinator implements CoordinatorDaemon {
 
   /** The core knows the counts of a live job to the last event; the store only to its last change of state. */
   private current(listed: ListedJob): JobView {
-    return jobView(queries.jobRow(this.farm, listed.row.id) ?? listed.row, listed.name, listed.owner);
+    return jobView(
+      queries.jobRow(this.farm, listed.row.id) ?? listed.row,
+      listed.name,
+      listed.owner,
+      queries.jobEta(this.farm, listed.row.id),
+    );
   }
 
   private findJobView(job: JobId): JobView | undefined {
     const live = queries.jobRow(this.farm, job);
     const entry = live === undefined ? undefined : this.catalog.entry(job);
-    if (live !== undefined && entry !== undefined) return jobView(live, entry.spec.name, entry.owner);
+    if (live !== undefined && entry !== undefined) return jobView(live, entry.spec.name, entry.owner, queries.jobEta(this.farm, job));
     const listed = this.options.store.job(job);
-    return listed === undefined ? undefined : jobView(listed.row, listed.name, listed.owner);
+    return listed === undefined ? undefined : jobView(listed.row, listed.name, listed.owner, null);
   }
 
   private mustView(job: JobId): JobView {

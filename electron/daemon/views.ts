@@ -8,9 +8,9 @@ import type { CatalogEntry } from './catalog.ts';
 
 /** Rows of the store and the state of the core, made into what the API answers. */
 
-export function jobView(row: JobRow, name: string, owner: string): JobView {
+export function jobView(row: JobRow, name: string, owner: string, eta: JobView['eta']): JobView {
   const { restState: _rest, ...shown } = row;
-  return { ...shown, name, owner };
+  return { ...shown, name, owner, eta };
 }
 
 /** @param row undefined for a task that never moved: it has the job's rest state */

@@ -131,6 +131,10 @@ function drawRequirements(random: Random): Requirements {
     diskMb: random.chance(0.1) ? 500 : 0,
     labels: random.chance(0.15) ? [random.pick(LABELS)] : [],
     ...(random.chance(0.1) ? { zone: 'north' } : {}),
+    ...(random.chance(0.1) ? { where: random.pick(['fast && zone != south', 'cpu >= 4 || !fast']) } : {}),
+    ...(random.chance(0.1) ? { prefer: ['fast'] } : {}),
+    ...(random.chance(0.1) ? { zones: random.pick(['together', 'apart'] as const) } : {}),
+    ...(random.chance(0.1) ? { exclusive: true } : {}),
     limits: random.chance(0.2) ? { [random.pick(LIMIT_NAMES)]: 1 } : {},
   };
 }

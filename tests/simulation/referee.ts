@@ -5,6 +5,7 @@ import { jobRow, taskRow } from '../../electron/core/queries.ts';
 import type { FarmState } from '../../electron/core/state.ts';
 import { type AttemptId, attemptId, type JobId, type NodeId, parseAttemptId, taskId } from '../../shared/ids.ts';
 import { type AttemptRow, isTerminal, type JobRow, type Requirements, type TaskRow } from '../../shared/job.ts';
+import { holds, isExpressionError, parseLabelExpression } from '../../shared/label-expression.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { Gpu, NodeDescription } from '../../shared/node.ts';
 import type { Disk, Writes } from './disk.ts';
@@ -266,10 +267,12 @@ export class Referee {
   /** No more is on the node than it has, whether one counts what was sent there or what has begun there. */
   private judgeLoad(id: AttemptId, { id: node, capacity, maxParallel }: NodeDescription, counts: (on: OnWorker) => boolean): void {
     const used = { slots: 0, cpu: 0, ramMb: 0 };
+    let exclusive = false;
     const gpus = new Set<string>();
     for (const on of this.onWorkers.values()) {
       if (on.node !== node || !counts(on)) continue;
       used.slots++;
+      if (on.requirements.exclusive === true) exclusive = true;
       used.cpu += on.requirements.cpu;
       used.ramMb += on.requirements.ramMb;
       for (const gpu of on.gpus) {
@@ -277,6 +280,7 @@ export class Referee {
         gpus.add(gpu);
       }
     }
+    if (exclusive && used.slots > 1) this.fail(`with ${id} ${node} has ${used.slots} attempts, one of which is to be alone`);
     if (used.slots > maxParallel || used.cpu > capacity.cpu + 1e-6 || used.ramMb > capacity.ramMb)
       this.fail(`with ${id} ${node} has ${JSON.stringify(used)} of ${maxParallel} slots and ${JSON.stringify(capacity)}`);
   }
@@ -347,6 +351,9 @@ function whyUnfit(needs: Requirements, image: string | null, node: NodeDescripti
     const [name = '', value] = label.split('=');
     if (node.labels[name] === undefined || (value !== undefined && node.labels[name] !== value)) return `the label ${label}`;
   }
+  const where = needs.where === undefined ? undefined : parseLabelExpression(needs.where);
+  const labels: Record<string, string> = { ...node.labels, zone: node.zone, cpu: String(node.capacity.cpu) };
+  if (where !== undefined && !isExpressionError(where) && !holds(where, (name) => labels[name])) return `what ${needs.where} asks for`;
   if (node.capacity.gpus.filter((gpu) => gpu.ramMb >= needs.gpuRamMb && hasModel(gpu, needs)).length < needs.gpus) return 'GPUs';
   if (node.capacity.diskMb < needs.diskMb) return 'disk';
   return undefined;

@@ -21,6 +21,7 @@ function job(id: number, change: Partial<JobView> = {}): JobView {
     queuedAt: id,
     startedAt: null,
     finishedAt: null,
+    eta: null,
     reason: null,
     ...change,
   };
