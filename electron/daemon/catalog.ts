@@ -6,7 +6,7 @@ import { splitTasks, type TaskSplit } from '../../shared/tasks.ts';
 import type { Store, StoredOutput, StoredSpec } from '../ports.ts';
 
 /** Jobs whose texts are surely kept in memory; the others are read from the store when they are needed. */
-const KEPT_JOBS = 250;
+const KEPT_JOBS = 2_000;
 
 export interface CatalogEntry extends StoredSpec {
   readonly split: TaskSplit;

@@ -28,6 +28,8 @@ export interface BenchContext {
 
 export interface Bench {
   readonly name: string;
+  /** It needs a container engine. */
+  readonly engine?: true;
   run(context: BenchContext): Promise<Row[]>;
 }
 

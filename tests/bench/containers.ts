@@ -1,7 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobSpecInput } from '../../shared/job.ts';
-import { ensureEngine } from '../integration/support/engine.ts';
 import { ensureImage } from '../integration/support/images.ts';
 import { CPU, createBareDocker, RAM_MB } from './bare-docker.ts';
 import { type Bench, type BenchContext, comparedRow } from './bench.ts';
@@ -14,6 +13,7 @@ const AT_ONCE = 4;
 /** Containers through the whole farm, against the same containers by the client library alone. No warm holders: the same work for the engine. */
 export const containers: Bench = {
   name: 'containers',
+  engine: true,
   async run(context) {
     const { quick, rounds, folder } = context;
     const image = await ensureImage('busybox');
@@ -44,6 +44,7 @@ export const containers: Bench = {
 /** The same farm with and without warm holders of a network namespace. */
 export const fastStart: Bench = {
   name: 'fast-start',
+  engine: true,
   async run(context) {
     const { quick, rounds, folder } = context;
     const image = await ensureImage('busybox');
@@ -66,7 +67,6 @@ export const fastStart: Bench = {
 };
 
 async function startDockerFarm({ folder }: BenchContext, fastStart: boolean): Promise<BenchFarm> {
-  await ensureEngine();
   return await startBenchFarm({ folder, worker: { maxParallel: AT_ONCE, fastStart }, real: true });
 }
 

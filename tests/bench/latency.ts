@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Bench, comparedRow, valueRow } from './bench.ts';
-import { type BullFarm, startBullFarm } from './bullmq.ts';
-import { type BenchFarm, startBenchFarm } from './farm.ts';
+import { startBullFarm } from './bullmq.ts';
+import { startBenchFarm } from './farm.ts';
 import { compare, percentile } from './statistics.ts';
 import { createSubmitter } from './submissions.ts';
 
 /** Time between two jobs, so that each finds an idle farm, ms. */
 const REST_MS = 5;
-/** Jobs before those that count. */
-const WARM_UP = 20;
+/** Jobs before the first that counts, of each side: compiled code, and files that have grown to their size. */
+const WARM_UP = 500;
 
 /** From the submission of one job until it starts at the worker, one at a time. */
 export const latency: Bench = {
@@ -18,16 +18,23 @@ export const latency: Bench = {
     const farm = await startBenchFarm({ folder, worker: { maxParallel: 1 } });
     const bull = await startBullFarm(folder, 1);
     const submit = createSubmitter(farm);
+    let ours = 0;
+    let theirs = 0;
+    const ourLatency = () => untilStart(submit, () => farm.worker.ask({ start: ++ours }));
+    const add = () => bull.queue.add('no-op', {});
+    const theirLatency = () => untilStart(add, () => bull.worker.ask({ type: 'start', number: ++theirs }));
     const all: number[] = [];
     try {
+      await latenciesMs(WARM_UP, ourLatency);
+      await latenciesMs(WARM_UP, theirLatency);
       const compared = await compare(
         rounds,
         async () => {
-          const samples = await latenciesMs(jobs, () => ourLatencyMs(farm, submit));
+          const samples = await latenciesMs(jobs, ourLatency);
           all.push(...samples);
           return percentile(samples, 0.5);
         },
-        async () => percentile(await latenciesMs(jobs, () => theirLatencyMs(bull)), 0.5),
+        async () => percentile(await latenciesMs(jobs, theirLatency), 0.5),
       );
       return [
         comparedRow('submit to start, p50', 'ms', compared, { most: 0.9 }),
@@ -43,27 +50,16 @@ export const latency: Bench = {
 
 async function latenciesMs(jobs: number, once: () => Promise<number>): Promise<number[]> {
   const samples: number[] = [];
-  for (let job = -WARM_UP; job < jobs; job++) {
-    const sample = await once();
-    if (job >= 0) samples.push(sample);
+  for (let job = 0; job < jobs; job++) {
+    samples.push(await once());
     await pause(REST_MS);
   }
   return samples;
 }
 
-async function ourLatencyMs({ worker }: BenchFarm, submit: () => Promise<void>): Promise<number> {
-  const started = worker.ask({ type: 'next-start' });
-  // The question is to be with the worker before the job is.
-  await pause(1);
+/** The steady clock before an act, and at the start that it causes. */
+async function untilStart(act: () => Promise<unknown>, startAt: () => Promise<{ readonly at: string }>): Promise<number> {
   const begin = process.hrtime.bigint();
-  await submit();
-  return Number(BigInt((await started).startedAt) - begin) / 1e6;
-}
-
-async function theirLatencyMs({ worker, queue }: BullFarm): Promise<number> {
-  const started = worker.ask({ type: 'next-start' });
-  await pause(1);
-  const begin = process.hrtime.bigint();
-  await queue.add('no-op', {});
-  return Number(BigInt((await started).at) - begin) / 1e6;
+  await act();
+  return Number(BigInt((await startAt()).at) - begin) / 1e6;
 }

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobSpecInput } from '../../shared/job.ts';
-import { ensureEngine } from '../integration/support/engine.ts';
 import { ensureImage } from '../integration/support/images.ts';
 import { CPU, createBareDocker, RAM_MB } from './bare-docker.ts';
 import { type Bench, comparedRow, valueRow } from './bench.ts';
@@ -14,8 +13,8 @@ const LINE = 'frame 0042: rendered tile 17 of 64 in 0.81 s, 1280 x 720, 24 sampl
 /** Output of a command, on its way to the coordinator's disk. */
 export const logs: Bench = {
   name: 'logs',
+  engine: true,
   async run({ folder, quick, rounds }) {
-    await ensureEngine();
     const image = await ensureImage('busybox');
     const megabytes = quick ? 64 : 256;
     const shout = (times: number) => `yes '${LINE}' | head -c ${times * megabytes * 1e6}`;

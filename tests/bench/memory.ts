@@ -12,9 +12,9 @@ export const memory: Bench = {
     const array = await grownBy({ jobs: 1, tasksPerJob: TASKS });
     return [
       valueRow('a task, 1 M separate jobs, heap', 'bytes', separate.heapBytes / TASKS, { most: 256 }),
-      valueRow('a task, 1 M separate jobs, resident', 'bytes', separate.residentBytes / TASKS, { most: 256 }),
+      valueRow('a task, 1 M separate jobs, resident at rest', 'bytes', separate.residentBytes / TASKS, { most: 256 }),
       valueRow('a task, one array job of 1 M, heap', 'bytes', array.heapBytes / TASKS, { most: 32 }),
-      valueRow('a task, one array job of 1 M, resident', 'bytes', array.residentBytes / TASKS, { most: 32 }),
+      valueRow('a task, one array job of 1 M, resident at rest', 'bytes', array.residentBytes / TASKS, { most: 32 }),
     ];
   },
 };

@@ -13,7 +13,7 @@ const END = '<!-- end of figures -->';
 
 /** @returns a table in Markdown, its two lines of heading first */
 export function tableLines(benches: Figures['benches']): string[] {
-  const heading = ['bench', 'what', 'ours', 'theirs', 'ratio', 'aim', ''];
+  const heading = ['bench', 'what', 'ours', 'theirs', 'ratio', 'aim', 'verdict'];
   const lines = benches.flatMap(({ name, rows }) => rows.map((row) => cells(name, row)));
   return [heading, heading.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`);
 }
@@ -39,7 +39,7 @@ function cells(bench: string, row: Row): string[] {
     row.theirs === null ? '' : `${readable(row.theirs)} ${row.unit}`,
     row.ratio === null ? '' : row.ratio.toFixed(2),
     row.aim === null ? '' : aimText(row.aim, row.unit),
-    met === undefined ? '' : met ? 'pass' : 'MISS',
+    met === undefined ? '' : met ? 'met' : '**missed**',
   ];
 }
 

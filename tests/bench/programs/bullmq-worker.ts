@@ -1,5 +1,6 @@
 import { Worker } from 'bullmq';
 import { programOptions, serve } from '../programs.ts';
+import { recordStarts } from './starts.ts';
 
 /** BullMQ's worker with a processor that does nothing. */
 
@@ -14,8 +15,8 @@ export type BullQuestion =
   | { readonly type: 'ready' }
   /** Answered when this many more jobs are complete. */
   | { readonly type: 'completed'; readonly jobs: number }
-  /** Answered at the next start of a job. */
-  | { readonly type: 'next-start' };
+  /** Asks when the job of this number, from 1, started here. */
+  | { readonly type: 'start'; readonly number: number };
 
 export interface BullAnswer {
   /** The machine's steady clock, ns (`process.hrtime`). */
@@ -27,7 +28,7 @@ const answerNow = (): BullAnswer => ({ at: String(process.hrtime.bigint()) });
 
 let completed = 0;
 let awaited = Number.POSITIVE_INFINITY;
-let onStart: ((answer: BullAnswer) => void) | undefined;
+const starts = recordStarts();
 let onCompleted: ((answer: BullAnswer) => void) | undefined;
 
 function checkCompleted(): void {
@@ -40,8 +41,7 @@ function checkCompleted(): void {
 const worker = new Worker(
   queue,
   async () => {
-    onStart?.(answerNow());
-    onStart = undefined;
+    starts.note();
   },
   { connection: { host: '127.0.0.1', port, maxRetriesPerRequest: null }, concurrency },
 );
@@ -55,11 +55,8 @@ serve<BullQuestion, BullAnswer>(async (question) => {
     await worker.waitUntilReady();
     return answerNow();
   }
+  if (question.type === 'start') return { at: await starts.at(question.number) };
   return await new Promise((resolve) => {
-    if (question.type === 'next-start') {
-      onStart = resolve;
-      return;
-    }
     onCompleted = resolve;
     awaited = question.jobs;
     checkCompleted();

@@ -3,6 +3,7 @@ import type { WorkerSettings } from '../../../shared/settings.ts';
 import { startTestNode } from '../../fakes/devices.ts';
 import { createNullExecutor } from '../../fakes/null-executor.ts';
 import { programOptions, serve } from '../programs.ts';
+import { recordStarts } from './starts.ts';
 
 /** A worker; without `real` it runs nothing. */
 
@@ -14,26 +15,25 @@ export interface WorkerOptions {
   readonly real: boolean;
 }
 
-/** Asks for the next start of a task. */
+/** Asks when the task of this number, from 1, started here. */
 export interface StartQuestion {
-  readonly type: 'next-start';
+  readonly start: number;
 }
-/** The steady clock of the machine at that start, ns (`process.hrtime`), which is the same for all its processes. */
+/** See `Starts`. */
 export interface StartAnswer {
-  readonly startedAt: string;
+  readonly at: string;
 }
 
 const { real, settings, dataFolder, invite } = programOptions<WorkerOptions>();
 
-let onStart: ((answer: StartAnswer) => void) | undefined;
+const starts = recordStarts();
 
 function watchedExecutor(): Executor {
   const inner = createNullExecutor();
   return {
     ...inner,
     start(run, sink) {
-      onStart?.({ startedAt: String(process.hrtime.bigint()) });
-      onStart = undefined;
+      starts.note();
       return inner.start(run, sink);
     },
   };
@@ -46,12 +46,7 @@ const worker = await startTestNode({
   ...(real ? {} : { executors: [watchedExecutor()] }),
 });
 
-serve<StartQuestion, StartAnswer>(
-  () =>
-    new Promise((resolve) => {
-      onStart = resolve;
-    }),
-);
+serve<StartQuestion, StartAnswer>(async ({ start }) => ({ at: await starts.at(start) }));
 
 process.once('SIGTERM', async () => {
   await worker.close();
