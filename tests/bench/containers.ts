@@ -22,10 +22,10 @@ export const containers: Bench = {
     try {
       const single = await compare(
         rounds,
-        () => medianOf(quick ? 5 : 15, () => ourContainerMs(farm, image, bare.untilIdle)),
-        () => medianOf(quick ? 5 : 15, () => bare.run(COMMAND)),
+        () => medianOf(quick ? 5 : 12, () => ourContainerMs(farm, image, bare.untilIdle)),
+        () => medianOf(quick ? 5 : 12, () => bare.run(COMMAND)),
       );
-      const count = quick ? 16 : 60;
+      const count = quick ? 16 : 40;
       const many = await compare(
         rounds,
         () => ourContainersPerSecond(farm, image, count, bare.untilIdle),
@@ -52,7 +52,7 @@ export const fastStart: Bench = {
     const withHolders = await startDockerFarm(context, true);
     const without = await startDockerFarm(context, false);
     try {
-      const count = quick ? 16 : 60;
+      const count = quick ? 16 : 40;
       const compared = await compare(
         rounds,
         () => ourContainersPerSecond(withHolders, image, count, untilIdle),

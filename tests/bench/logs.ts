@@ -16,7 +16,7 @@ export const logs: Bench = {
   engine: true,
   async run({ folder, quick, rounds }) {
     const image = await ensureImage('busybox');
-    const megabytes = quick ? 64 : 256;
+    const megabytes = quick ? 32 : 128;
     const shout = (times: number) => `yes '${LINE}' | head -c ${times * megabytes * 1e6}`;
     const logBytesPerAttempt = 4_096 * MIB;
     const worker = { maxParallel: 1, fastStart: false, host: true, logBytesPerAttempt };

@@ -8,7 +8,7 @@ export interface Figures extends MachineFacts {
   readonly benches: readonly { readonly name: string; readonly rows: readonly Row[] }[];
 }
 
-const BEGIN = '<!-- figures: npm run bench -- --json FILE, then npm run bench -- --render FILE -->';
+const BEGIN = '<!-- figures: npm run bench -- --json FILE, then npm run bench -- --render FILE, then npm run format -->';
 const END = '<!-- end of figures -->';
 
 /** @returns a table in Markdown, its two lines of heading first */
