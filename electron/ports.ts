@@ -520,6 +520,15 @@ export interface OwnerSenses {
   minuteOfWeek(): number;
 }
 
+/** Brings machines up and down that are not there to be asked. */
+export interface MachinePower {
+  /** Nobody answers: whether it worked shows when the machine is there. */
+  wake(macs: readonly string[]): Promise<void>;
+  /** Has a machine made; it joins the farm by itself. */
+  make(machine: string): Promise<void>;
+  remove(machine: string): Promise<void>;
+}
+
 /** What ran on this machine, kept on it. */
 export interface Receipts {
   /** @throws LanyardError DISK_FULL */

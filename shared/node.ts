@@ -71,6 +71,15 @@ export const nodeDescriptionSchema = z.object({
   /** Which executors it has switched on and working. */
   executors: z.array(z.enum(['docker', 'host', 'null'])).default([]),
   availability: availabilitySchema.default('available'),
+  /** Where the owner lets the farm wake the machine and put it to sleep. */
+  power: z
+    .object({
+      /** Hardware addresses that wake it. */
+      macs: z.array(z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/)).max(16),
+      /** How long it must have had no work; null: it is not put to sleep. */
+      sleepAfterMs: z.number().min(0).nullable(),
+    })
+    .optional(),
 });
 export type NodeDescription = Readonly<z.infer<typeof nodeDescriptionSchema>>;
 

@@ -170,6 +170,8 @@ export const coordinatorMessageSchema = z.discriminatedUnion('type', [
   }),
   /** These ends are on disk (or were refused); the worker forgets them. */
   z.object({ type: z.literal('acknowledge'), attempts: z.array(attemptIdSchema) }),
+  /** There is no work for this machine; it may sleep, where its owner lets it. Only for those that said so in `power`. */
+  z.object({ type: z.literal('sleep') }),
   /** The log of an attempt is on disk up to `offset`. */
   z.object({ type: z.literal('log-acknowledge'), attempt: attemptIdSchema, offset: z.number().int().min(0) }),
   /** The farm's roster changed. Where the coordinator it names is reached, if that is another one now. */

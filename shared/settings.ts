@@ -51,6 +51,37 @@ export const coordinatorSettingsSchema = z.strictObject({
   apiPort: port(7421, 'port of the API for other machines, with TLS'),
   peerPort: port(7422, 'port that the workers of the farm connect to, with TLS on both sides'),
   hostNames: z.array(z.string().min(1).max(253)).default([]).describe('other names that people reach this coordinator by'),
+  wakeAddresses: z
+    .array(z.string().regex(/^\d{1,3}(\.\d{1,3}){3}(:\d{1,5})?$/, 'expected an IPv4 address, or one with a port'))
+    .max(64)
+    .default([])
+    .describe('where packets that wake machines are sent; default: the broadcast address of each network'),
+  provisionMost: z
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(8)
+    .describe('machines that the farm may have woken or made at one time; 0: none'),
+  provisionAfterMs: ms('how long work must wait for busy machines before another is brought up', 30_000, 0),
+  provisionChangeMs: ms('how long a machine may take to come up or to go', 300_000, 1_000),
+  provisionBackoffMs: ms('how long a machine that did not come up is left alone the first time; doubles', 60_000, 0),
+  provisionBackoffMostMs: ms('longest time that it is left alone', 3_600_000, 0),
+  provisionCommand: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .optional()
+    .describe("makes and removes machines: it is given `start` or `stop`, and a machine's name"),
+  provisionMachines: z.number().int().min(1).max(1_000).default(1).describe('machines that the command can make'),
+  provisionCpu: z.number().min(0.1).max(4_096).default(4).describe('CPU cores of each of them'),
+  provisionRamMb: z.number().int().min(64).max(16_777_216).default(8_192).describe('memory of each of them (MiB)'),
+  provisionSlots: z.number().int().min(1).max(4_096).default(2).describe('tasks that each of them takes at once'),
+  provisionLabels: z
+    .record(z.string().min(1).max(LIMITS.labelLength), z.string().max(LIMITS.labelLength))
+    .default({})
+    .describe('labels that each of them carries'),
+  provisionIdleMs: ms('how long one of them must have had no work before it is removed', 600_000, 0),
   defaultImage: z.string().nullable().default('debian:stable-slim').describe('image of jobs that name none; null: the host executor'),
   heartbeatMs: ms('how often a worker reports', 10_000, 50),
   offlineAfterMs: ms('silence after which a node counts as OFFLINE', 30_000, 100),
@@ -125,6 +156,14 @@ export const workerSettingsSchema = z.strictObject({
     .describe('CPU used by other programs above which the machine is busy (% of all cores)'),
   whenBusy: ladder('while it is busy with other programs', 'ignore'),
   whenPaused: ladder('when the owner pauses it', 'pause 15m return'),
+  wakeable: z.boolean().default(false).describe('let the farm wake this machine (wake-on-LAN)'),
+  sleepAfterMs: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('let the farm put this machine to sleep when it had no work for so long (ms); default: never'),
+  sleepBy: z.string().min(1).max(4_096).default('suspend').describe('how it goes to sleep: `suspend`, `shutdown`, or a command'),
   slowPercent: z.number().min(1).max(100).default(25).describe('share of its CPU that a slowed task keeps (%)'),
   ownerClearMs: ms('how long battery and load must be over before work goes on', 30_000, 0),
   stopGraceMs: ms('time between asking a task to end and killing it', 5_000, 0),

@@ -22,6 +22,7 @@ import { createGiver } from '../handover/giver.ts';
 import { LINK_PATH } from '../link/codec.ts';
 import { attachLinkServer } from '../link/server.ts';
 import { createClock } from '../machine/clock.ts';
+import { createMachinePower } from '../machine/machine-power.ts';
 import type { Identity, Logger, Store } from '../ports.ts';
 import { openStore } from '../store/store.ts';
 import { openAudit } from '../trust/audit.ts';
@@ -109,6 +110,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       clock,
       logger,
       settings,
+      power: createMachinePower(settings),
       backup: () => backUp(store, dataFolder, clock.wallMs()),
       checkInput: checkZip,
     });

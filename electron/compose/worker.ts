@@ -18,7 +18,9 @@ import { createLinkClient } from '../link/client.ts';
 import { createBlobTransfer } from '../link/transfer.ts';
 import { createClock } from '../machine/clock.ts';
 import { createMachine } from '../machine/machine.ts';
+import { sleepNow } from '../machine/machine-power.ts';
 import { createOwnerSenses } from '../machine/owner-senses.ts';
+import { hardwareAddresses } from '../machine/wake-on-lan.ts';
 import type { Executor, Logger, Machine, OwnerSenses } from '../ports.ts';
 import { VERSION } from '../version.ts';
 import { type Device, makePrivateFolder } from './device.ts';
@@ -104,6 +106,7 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
     longestRunMs: settings.dockerTimeoutMs,
     slowShare: settings.slowPercent / 100,
     receipts,
+    ...(settings.sleepAfterMs === undefined ? {} : { sleep: () => sleepNow(settings.sleepBy) }),
     owner: { senses: { ...createOwnerSenses(), ...options.senses }, pause, rules: ownerRules(settings) },
     onFarmMessage: options.onFarmMessage,
   });
@@ -167,6 +170,9 @@ async function describe(
     },
     labels: { os: machine.os, arch: machine.arch, ...settings.labels },
     zone: settings.zone,
+    ...(settings.wakeable || settings.sleepAfterMs !== undefined
+      ? { power: { macs: settings.wakeable ? hardwareAddresses() : [], sleepAfterMs: settings.sleepAfterMs ?? null } }
+      : {}),
     maxParallel: settings.maxParallel ?? Math.max(1, Math.floor(availableParallelism() / 2)),
   };
 }

@@ -22,7 +22,19 @@ import type { CoordinatorEvent } from '../core/events.ts';
 import { explainJob } from '../core/explain.ts';
 import * as queries from '../core/queries.ts';
 import { createFarm } from '../core/step.ts';
-import type { Blobs, Clock, Dispose, Identity, JobQuery, LinkServerHandlers, ListedJob, Logger, LogStore, Store } from '../ports.ts';
+import type {
+  Blobs,
+  Clock,
+  Dispose,
+  Identity,
+  JobQuery,
+  LinkServerHandlers,
+  ListedJob,
+  Logger,
+  LogStore,
+  MachinePower,
+  Store,
+} from '../ports.ts';
 import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts';
 import type { BatchBuilder } from './batch.ts';
 import { startBlobSweeps } from './blob-sweeps.ts';
@@ -30,6 +42,7 @@ import { type Catalog, type CatalogEntry, openCatalog } from './catalog.ts';
 import type { Farm, JobChange, PollWorkers } from './farm.ts';
 import { mayWriteLog } from './leases.ts';
 import { createPollWorkers } from './poll.ts';
+import { Provisioner } from './provisioner.ts';
 import { awaitsInput, dependenciesOf, farmConfig, recoveredEvent, storedJob } from './recovery.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { findTasks } from './task-pages.ts';
@@ -45,6 +58,7 @@ export interface CoordinatorOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: CoordinatorSettings;
+  readonly power: MachinePower;
   /** Refuses a zip that no worker would unpack. @throws LanyardError INVALID naming the entry and the rule */
   readonly checkInput: (path: string) => Promise<unknown>;
   /** Writes a backup and says where it is. */
@@ -84,6 +98,7 @@ class Coordinator implements CoordinatorDaemon {
   private readonly sessions: Sessions;
   private readonly watchers: Watchers;
   private readonly timers = new Set<Dispose>();
+  private readonly provisioner: Provisioner;
   private turns: Turns;
   private nextJob: JobId;
 
@@ -113,7 +128,7 @@ class Coordinator implements CoordinatorDaemon {
         totals: this.totals(),
       }),
       job: (job) => this.findJobView(job),
-      node: (node) => nodeView(this.farm, node),
+      node: (node) => this.nodeView(node),
       totals: () => this.totals(),
     });
     this.poll = createPollWorkers({
@@ -129,6 +144,15 @@ class Coordinator implements CoordinatorDaemon {
     });
     this.turns = this.recover();
     const { clock, logger, blobs, store } = options;
+    this.provisioner = new Provisioner({
+      clock,
+      logger,
+      settings: options.settings,
+      power: options.power,
+      farm: () => this.farm,
+      sleep: (node) => this.sessions.send(node, { type: 'sleep' }),
+    });
+    this.timers.add(() => this.provisioner.close());
     this.timers.add(startBlobSweeps({ clock, logger, blobs, referenced: () => store.referencedBlobs() }));
   }
 
@@ -481,9 +505,15 @@ class Coordinator implements CoordinatorDaemon {
   }
 
   node(node: NodeId): NodeView {
-    const view = nodeView(this.farm, node);
+    const view = this.nodeView(node);
     if (view === undefined) throw new LanyardError({ code: 'NOT_FOUND', message: `There is no node ${node}.` });
     return view;
+  }
+
+  private nodeView(node: NodeId): NodeView | undefined {
+    const view = nodeView(this.farm, node);
+    const reason = this.provisioner.reasonOf(node);
+    return view === undefined || reason === undefined ? view : { ...view, reason };
   }
 
   async updateNode(node: NodeId, availability: NodeRow['adminAvailability']): Promise<NodeView> {

@@ -34,6 +34,8 @@ export interface WorkerOptions extends Pick<AttemptTools, 'workspaces' | 'spools
   /** The coordinator speaks of who belongs to the farm, or asks this device to take its place. */
   readonly onFarmMessage: (message: FarmMessage) => void;
   readonly receipts: Receipts;
+  /** Absent: the owner does not let the farm put this machine to sleep. */
+  readonly sleep?: () => Promise<void>;
   readonly owner: Pick<OwnerWatchOptions, 'senses' | 'pause' | 'rules'>;
 }
 
@@ -52,6 +54,9 @@ export interface WorkerDaemon {
 /** How often the executors are asked whether they are still there, and whether one that went is there again. */
 const EXECUTOR_CHECK_MS = 30_000;
 const LOST_EXECUTOR_CHECK_MS = 3_000;
+
+/** How long nothing is said after going to sleep; a machine that is still awake then comes back (ms, of a clock that sleep does not stop). */
+const ASLEEP_MS = 30_000;
 
 /** Removes what an earlier life left behind, and connects. */
 export async function startWorkerDaemon(options: WorkerOptions): Promise<WorkerDaemon> {
@@ -88,6 +93,7 @@ class Worker implements WorkerDaemon {
   /** What attempts are at: told at the end of the turn, unless something newer is said of them before. */
   private readonly phases = new Map<AttemptId, Report>();
   private heartbeat: Dispose = () => undefined;
+  private heartbeatMs = 0;
   private executorCheck: Dispose = () => undefined;
   private executorChecking: Promise<void> | undefined;
   private announcedCache = '';
@@ -301,6 +307,7 @@ class Worker implements WorkerDaemon {
     const offsets = new Map(welcome.logs.map(({ attempt, offset }) => [attempt, offset]));
     for (const [attempt, { pump }] of this.held) pump?.resume(offsets.get(attempt) ?? 0);
     this.take({ type: 'connected', stop: welcome.stop });
+    this.heartbeatMs = welcome.heartbeatMs;
     this.beat(welcome.heartbeatMs);
   }
 
@@ -314,6 +321,9 @@ class Worker implements WorkerDaemon {
         break;
       case 'acknowledge':
         this.take({ type: 'acknowledged', attempts: message.attempts });
+        break;
+      case 'sleep':
+        this.goToSleep();
         break;
       case 'log-acknowledge':
         this.held.get(message.attempt)?.spool?.acknowledge(message.offset);
@@ -335,6 +345,18 @@ class Worker implements WorkerDaemon {
 
   private describe(): NodeDescription {
     return { ...this.options.description, executors: this.executors.map(({ kind }) => kind), availability: this.availability };
+  }
+
+  /** The owner has the last word, and so has work that came in the meantime. */
+  private goToSleep(): void {
+    const { sleep, logger } = this.options;
+    if (sleep === undefined || this.held.size > 0) return;
+    logger.info('there is no work: this machine goes to sleep');
+    // The first heartbeat after waking is answered with a demand for a new hello.
+    this.link.send({ type: 'goodbye' });
+    this.heartbeat();
+    this.heartbeat = this.options.clock.after(ASLEEP_MS, () => this.beat(this.heartbeatMs));
+    sleep().catch((error: Error) => logger.warn('this machine could not go to sleep', { error: error.message }));
   }
 
   /** The coordinator hears first that nothing new may come, and then what becomes of the rest. */

@@ -177,6 +177,7 @@ function settingFlags(settings: Readonly<Record<string, unknown>>, names: Readon
     const flag = names[key] ?? key.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     if (typeof value === 'boolean') return [value ? `--${flag}` : `--no-${flag}`];
     if (key.endsWith('Mb')) return [`--${flag}`, `${value}m`];
+    if (Array.isArray(value)) return value.flatMap((one) => [`--${flag}`, String(one)]);
     if (typeof value === 'object' && value !== null)
       return Object.entries(value).flatMap(([name, text]) => [`--${flag}`, `${name}=${text}`]);
     return [`--${flag}`, String(value)];
