@@ -94,16 +94,19 @@ export const LIMITS = {
   /** Thumbnails kept on the coordinator's disk, in bytes; what was not used for longest goes. */
   thumbnailCacheBytes: 512 * MIB,
 
+  /** Times that a task makes room for others; then it is left alone. Attempts looked at to make room once. */
+  preemptions: 4,
+  preemptionCandidates: 64,
   /** Requeues of one task that cost no retry (nodes lost, owners interrupting); then it fails with the last reason. */
   freeRequeues: 100,
   /** Nodes that a task remembers to avoid. */
   avoidedNodes: 8,
   /** Nodes looked at in full for one placement. */
   placementCandidates: 16,
-  /** Receipts that a machine keeps of what ran on it, in bytes; the oldest go. */
-  receiptBytes: 8 * MIB,
   /** The same for a job that prefers some nodes to others. */
   preferenceCandidates: 64,
+  /** Receipts that a machine keeps of what ran on it, in bytes; the oldest go. */
+  receiptBytes: 8 * MIB,
   /** Ended attempts a worker keeps until the coordinator has acknowledged them; then it takes no more work. */
   unacknowledgedEnds: 10_000,
 } as const;

@@ -94,6 +94,7 @@ export const coordinatorSettingsSchema = z.strictObject({
     .record(z.string().min(1).max(LIMITS.labelLength), z.coerce.number().int().min(0).max(1_000_000))
     .default({})
     .describe('counters that the whole farm shares (licences): how much of each can be held at once'),
+  preemptGraceMs: ms('time that a preemptible task has to end when it makes room for a higher priority', 30_000, 0),
   fairShareHalfLifeMs: ms('after this time half of what an owner has had of the farm is forgotten', 86_400_000, 1_000),
   ownerWeights: z
     .record(z.string().min(1).max(LIMITS.nameLength), z.coerce.number().min(0.01).max(1_000))

@@ -1,11 +1,13 @@
 import type { NodeId } from '../../shared/ids.ts';
 import { attemptId } from '../../shared/ids.ts';
+import { END_REASONS } from '../../shared/job.ts';
+import type { AttemptEnd } from '../../shared/protocol.ts';
 import { scheduleCheck } from './deadlines.ts';
 import type { CoordinatorEvent } from './events.ts';
 import { release } from './leases.ts';
 import { rowOfTask } from './rows.ts';
 import { activityOf, type FarmNode, type FarmState, jobChanged, nodeChanged, type Task } from './state.ts';
-import { endAttempt, moveTask, settleJob } from './tasks.ts';
+import { type End, endAttempt, madeRoom, moveTask, settleJob } from './tasks.ts';
 
 /**
  * What workers say about attempts. A word about an attempt that is not its task's current one changes nothing: it is
@@ -41,7 +43,7 @@ export function attemptEnded(farm: FarmState, event: EventOf<'attempt-ended'>): 
   const task = currentTask(farm, event);
   farm.effects.push({ type: 'acknowledge', node: event.node, attempt, accepted: task !== undefined });
   if (task !== undefined) {
-    endAttempt(farm, task, event.end, 'release');
+    endAttempt(farm, task, asItWasAsked(task, event.end), 'release');
     settleJob(farm, task.job);
     return;
   }
@@ -51,6 +53,12 @@ export function attemptEnded(farm: FarmState, event: EventOf<'attempt-ended'>): 
   node.stopping.delete(attempt);
   release(farm, node, lease.demand, lease.gpus);
   nodeChanged(farm, node);
+}
+
+/** Whoever is told to end may end in any way: that is no failure, and costs nothing. */
+function asItWasAsked(task: Task, end: AttemptEnd): End {
+  if (task.makesRoomFor === null || !(END_REASONS[end.reason].usesRetry || end.reason === 'preempted')) return end;
+  return madeRoom(task, end);
 }
 
 /** The time in which a command is frozen does not count towards its timeout; its worker ends it for its owner when that takes too long. */

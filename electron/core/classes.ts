@@ -1,5 +1,5 @@
 import { isExpressionError, type LabelExpression, parseLabelExpression } from '../../shared/label-expression.ts';
-import { dropEarmark } from './earmarks.ts';
+import { dropEarmarks } from './earmarks.ts';
 import type { JobPolicy } from './events.ts';
 import { costOf } from './fairness.ts';
 import type { Demand, FarmState, QueueClass, SharedPolicy } from './state.ts';
@@ -90,7 +90,7 @@ function createClass(farm: FarmState, key: string, policy: JobPolicy): QueueClas
     cursor: 0,
     parked: new Set(),
     waitingSinceMs: farm.now.elapsedMs,
-    earmark: null,
+    earmarks: new Set(),
     jobs: 0,
   };
   farm.classes.set(key, queueClass);
@@ -125,7 +125,7 @@ function demandOf(farm: FarmState, policy: JobPolicy): Demand {
 
 function removeClass(farm: FarmState, queueClass: QueueClass): void {
   farm.classes.delete(queueClass.key);
-  dropEarmark(farm, queueClass);
+  dropEarmarks(farm, queueClass);
   farm.dirtyClasses.delete(queueClass);
   farm.freeOrdinals.push(queueClass.ordinal);
   for (const node of farm.nodes.values()) if (queueClass.ordinal < node.fit.length) node.fit[queueClass.ordinal] = 0;

@@ -22,7 +22,7 @@ export type CoordinatorEffect =
       readonly number: number;
       readonly gpus: readonly string[];
     }
-  | { readonly type: 'stop'; readonly node: NodeId; readonly attempt: AttemptId; readonly reason: EndReason }
+  | { readonly type: 'stop'; readonly node: NodeId; readonly attempt: AttemptId; readonly reason: EndReason; readonly graceMs?: number }
   /** Answers `node-registered`: which of the attempts it named go on, and which it must stop and forget. */
   | { readonly type: 'welcome'; readonly node: NodeId; readonly keep: readonly AttemptId[]; readonly stop: readonly AttemptId[] }
   /** The end of this attempt is settled: taken, or refused because the attempt is no longer its task's current one. */

@@ -41,6 +41,9 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
   const behind = ahead === 0 ? 'it is next in its queue' : `${ahead} tasks of higher priority or of earlier jobs go before it`;
   const sharing = sharingSentence(farm, job);
   if (nodes.open > 0) return answer(`It is about to be placed; ${behind}.${sharing}`, nodes.obstacles, ahead);
+  const making = [...job.shared.queueClass.earmarks].filter((node) => [...node.tasks].some((task) => task.makesRoomFor !== null));
+  if (making.length > 0)
+    return answer(`Room is being made for it: work of lower priority is ending on ${names(making)}.`, nodes.obstacles, ahead);
   const busy = nodes.able === 1 ? 'The node that can serve it is busy' : `All ${nodes.able} nodes that can serve it are busy`;
   return answer(`${busy}; ${behind}.${sharing}`, nodes.obstacles, ahead);
 }

@@ -18,6 +18,7 @@ export const CONFIG: FarmConfig = {
   cooldownMs: 30_000,
   cooldownMaxMs: 900_000,
   limits: { licence: 2 },
+  preemptGraceMs: 30_000,
   fairShareHalfLifeMs: 86_400_000,
   ownerWeights: {},
   ownerTasks: {},

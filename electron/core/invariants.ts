@@ -1,4 +1,5 @@
 import { isTerminal } from '../../shared/job.ts';
+import { LIMITS } from '../../shared/limits.ts';
 import { nextDeadline } from './deadlines.ts';
 import { mayTake } from './earmarks.ts';
 import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
@@ -21,6 +22,7 @@ export function violations(farm: FarmState): string[] {
   checkLimits(farm, found);
   checkQueue(farm, found);
   checkEarmarks(farm, found);
+  checkPreemptible(farm, found);
   checkOwners(farm, found);
   checkOpenLists(farm, found);
   if (farm.dirtyNodes.size === 0 && farm.dirtyClasses.size === 0) checkNothingMissed(farm, found);
@@ -182,12 +184,28 @@ function checkLane(lane: Lane, found: string[]): void {
   if (lane.share > lane.owner.share) found.push(`${name} stands further back than its owner`);
 }
 
+/** Exactly the attempts that may be asked to make room are noted, each at the priority of its job. */
+function checkPreemptible(farm: FarmState, found: string[]): void {
+  let noted = 0;
+  for (const tasks of farm.preemptible.values()) noted += tasks.size;
+  for (const node of farm.nodes.values())
+    for (const task of node.tasks) {
+      const { job, makesRoomFor, preemptions } = task;
+      const may = job.shared.policy.preemptible && makesRoomFor === null && preemptions < LIMITS.preemptions;
+      const isNoted = farm.preemptible.get(job.priority)?.has(task) ?? false;
+      if (may !== isNoted) found.push(`task ${job.id}.${task.index} ${may ? 'may' : 'may not'} make room, and is noted otherwise`);
+      if (may) noted--;
+    }
+  if (noted !== 0) found.push('attempts that are over are noted as ones that may make room');
+}
+
 function checkEarmarks(farm: FarmState, found: string[]): void {
   for (const queueClass of farm.earmarked)
-    if (queueClass.earmark?.earmark !== queueClass || farm.classes.get(queueClass.key) !== queueClass)
+    if (queueClass.earmarks.size === 0 || farm.classes.get(queueClass.key) !== queueClass)
       found.push(`class ${queueClass.key} has lost the node that is kept free for it`);
   for (const node of farm.nodes.values())
-    if (node.earmark !== null && !farm.earmarked.has(node.earmark)) found.push(`node ${node.id} is kept free for nobody`);
+    if (node.earmark !== null && (!farm.earmarked.has(node.earmark) || !node.earmark.earmarks.has(node)))
+      found.push(`node ${node.id} is kept free for nobody`);
 }
 
 function checkOwners(farm: FarmState, found: string[]): void {

@@ -18,6 +18,7 @@ import type { CoordinatorEvent, Dependency, JobPolicy, Move, StoredJob } from '.
 import { ownerOf } from './fairness.ts';
 import { reserveAdopted } from './leases.ts';
 import { meetNodes } from './placement.ts';
+import { forgetPreemptible, notePreemptible } from './preemption.ts';
 import { moveInQueue, standsBefore, updateQueue } from './queue.ts';
 import { freshTasks, isFresh, rowOfJob, rowOfTask, rowOfUntouched, waitingTasks } from './rows.ts';
 import { activityOf, type FarmState, Job, jobChanged, Task } from './state.ts';
@@ -118,7 +119,10 @@ export function holdJob(farm: FarmState, event: EventOf<'hold'>): void {
 export function setPriority(farm: FarmState, event: EventOf<'set-priority'>): void {
   const job = farm.jobs.get(event.job);
   if (job === undefined || job.priority === event.priority) return;
+  const live = [...(job.activity?.tasks.values() ?? [])].filter(({ node }) => node !== null);
+  for (const task of live) forgetPreemptible(farm, task, job.priority);
   job.priority = event.priority;
+  for (const task of live) notePreemptible(farm, task);
   noteChangedByPerson(farm, job);
 }
 
@@ -255,6 +259,7 @@ function restoreTask(farm: FarmState, job: Job, row: TaskRow): void {
   addToCount(activityOf(job), state, 1);
   task.state = state;
   task.node = node;
+  notePreemptible(farm, task);
   job.owner.live++;
   task.paidUntilMs = farm.now.elapsedMs;
   task.assignedAt = row.assignedAt;

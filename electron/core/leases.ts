@@ -1,6 +1,6 @@
 import { holds, type Labels } from '../../shared/label-expression.ts';
 import type { Gpu, NodeDescription } from '../../shared/node.ts';
-import type { Demand, FarmNode, FarmState, GpuSlot, QueueClass } from './state.ts';
+import type { Demand, FarmNode, FarmState, GpuSlot, QueueClass, Task } from './state.ts';
 import { FIT, NONE } from './state.ts';
 
 /** What nodes have, what attempts reserve of it, and what fits. Reserved at assignment, released once. */
@@ -112,6 +112,24 @@ export function fitsNow(node: FarmNode, demand: Demand): boolean {
     demand.ramMb <= capacity.ramMb - node.usedRamMb &&
     demand.diskMb <= Math.max(0, capacity.diskMb - node.usedDiskMb) &&
     (demand.gpus === 0 || demand.gpus <= freeGpus(node, demand).length)
+  );
+}
+
+/** @returns true when what is free on the node suffices once these attempts on it have ended */
+export function fitsWithout(node: FarmNode, demand: Demand, ended: readonly Task[]): boolean {
+  const held = ended.map((task) => task.job.shared.queueClass.demand);
+  const sum = (what: 'cpuMilli' | 'ramMb' | 'diskMb') => held.reduce((total, one) => total + one[what], 0);
+  const { capacity } = node.description;
+  const slots = node.usedSlots - ended.length;
+  if (node.exclusive > held.filter(({ exclusive }) => exclusive).length || (demand.exclusive && slots > 0)) return false;
+  const gpuIds = new Set(ended.flatMap(({ gpus }) => gpus));
+  const gpus = node.gpus.filter((gpu) => (!gpu.busy || gpuIds.has(gpu.id)) && gpuSuffices(gpu, demand));
+  return (
+    slots < slotsOf(node) &&
+    demand.cpuMilli <= node.cpuMilli - node.usedCpuMilli + sum('cpuMilli') &&
+    demand.ramMb <= capacity.ramMb - node.usedRamMb + sum('ramMb') &&
+    demand.diskMb <= Math.max(0, capacity.diskMb - node.usedDiskMb + sum('diskMb')) &&
+    (demand.gpus === 0 || (node.unknownGpus === 0 && gpus.length >= demand.gpus))
   );
 }
 

@@ -9,9 +9,10 @@ import { charge } from './fairness.ts';
 import { beginProbation } from './health.ts';
 import { adoptGpus, describe, release } from './leases.ts';
 import { forgetNode, noteNodeChanged } from './placement.ts';
+import { askAgain, roomDueMs } from './preemption.ts';
 import { rowOfNode } from './rows.ts';
 import { FarmNode, type FarmState, nodeChanged, type Task } from './state.ts';
-import { endAttempt, endBecause, settleJob } from './tasks.ts';
+import { endAttempt, endBecause, madeRoom, settleJob } from './tasks.ts';
 
 /** Nodes come, speak, fall silent and go. */
 
@@ -141,7 +142,7 @@ function touch(farm: FarmState, node: FarmNode): void {
 /** Does what time has brought for a node whose deadline came, and asks for the next. */
 export function checkNode(farm: FarmState, node: FarmNode): void {
   const now = farm.now.elapsedMs;
-  const { offlineAfterMs, assignTimeoutMs, timeoutSlackMs } = farm.config;
+  const { offlineAfterMs, timeoutSlackMs } = farm.config;
   if (node.presence === 'grace' && node.graceUntilMs <= now) goOffline(farm, node, 'its node did not come back');
   if (node.presence === 'online' && node.lastSeenMs + offlineAfterMs <= now) {
     goOffline(farm, node, 'its node fell silent');
@@ -150,7 +151,7 @@ export function checkNode(farm: FarmState, node: FarmNode): void {
   if (node.unhealthyUntilMs !== 0 && node.unhealthyUntilMs <= now) beginProbation(farm, node);
   if (lapse(node.refusalLapsesMs, now)) noteNodeChanged(farm, node);
   for (const task of [...node.tasks]) {
-    if (limitOf(task, assignTimeoutMs, timeoutSlackMs) > now) continue;
+    if (limitOf(farm, task) > now) continue;
     endOverdue(farm, task);
     settleJob(farm, task.job);
   }
@@ -167,24 +168,31 @@ function lapse(times: number[], now: number): boolean {
 
 /** @returns the steady-clock time at which time alone next brings something for the node, ms */
 export function nextCheck(farm: FarmState, node: FarmNode): number {
-  const { offlineAfterMs, assignTimeoutMs, timeoutSlackMs } = farm.config;
+  const { offlineAfterMs, timeoutSlackMs } = farm.config;
   let next = Number.POSITIVE_INFINITY;
   if (node.presence === 'grace') next = node.graceUntilMs;
   if (node.presence === 'online') next = node.lastSeenMs + offlineAfterMs;
   if (node.unhealthyUntilMs !== 0) next = Math.min(next, node.unhealthyUntilMs);
   next = Math.min(next, node.refusalLapsesMs[0] ?? Number.POSITIVE_INFINITY);
-  for (const task of node.tasks) next = Math.min(next, limitOf(task, assignTimeoutMs, timeoutSlackMs));
+  for (const task of node.tasks) next = Math.min(next, limitOf(farm, task));
   if (node.carrier === 'poll') for (const lease of node.stopping.values()) next = Math.min(next, lease.sinceMs + timeoutSlackMs);
   return next;
 }
 
 /** @returns the steady-clock time until which the attempt may stay as it is */
-function limitOf(task: Task, assignTimeoutMs: number, timeoutSlackMs: number): number {
-  if (task.frozenSinceMs !== 0) return Number.POSITIVE_INFINITY;
-  return task.sinceMs + (task.state === 'RUNNING' ? task.job.shared.policy.timeoutMs + timeoutSlackMs : assignTimeoutMs);
+function limitOf(farm: FarmState, task: Task): number {
+  const { assignTimeoutMs, timeoutSlackMs } = farm.config;
+  const dueMs = roomDueMs(farm, task);
+  if (task.frozenSinceMs !== 0) return dueMs;
+  const limitMs = task.state === 'RUNNING' ? task.job.shared.policy.timeoutMs + timeoutSlackMs : assignTimeoutMs;
+  return Math.min(dueMs, task.sinceMs + limitMs);
 }
 
 function endOverdue(farm: FarmState, task: Task): void {
+  if (roomDueMs(farm, task) <= farm.now.elapsedMs) {
+    endAttempt(farm, task, madeRoom(task, { exitCode: null, ranForMs: 0 }), 'stop');
+    return;
+  }
   const end =
     task.state === 'RUNNING'
       ? endBecause('timeout', `still running after ${task.job.shared.policy.timeoutMs} ms, and its worker said nothing of it`)
@@ -222,6 +230,7 @@ function reconcile(farm: FarmState, node: FarmNode, held: readonly HeldAttempt[]
     const task = key === undefined ? undefined : currentTask(farm, { node: node.id, ...key });
     if (task === undefined) continue;
     keep.add(attempt);
+    askAgain(farm, task);
     if (gpus !== undefined && task.gpus.length === 0) task.gpus = adoptGpus(node, task.job.shared.queueClass.demand, gpus);
     task.sinceMs = task.state === 'ASSIGNED' ? farm.now.elapsedMs : task.sinceMs;
     thawTask(farm, task);

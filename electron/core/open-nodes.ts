@@ -24,8 +24,13 @@ export function unlist(node: FarmNode, queueClass: QueueClass, at: number): void
 
 /** @returns the job that is next in the class, unless the class is saturated */
 export function openHead(queueClass: QueueClass): Job | undefined {
+  return isSaturated(queueClass) ? undefined : headOf(queueClass);
+}
+
+/** @returns true when no node has room for the class */
+export function isSaturated(queueClass: QueueClass): boolean {
   dropFull(queueClass);
-  return queueClass.open.length === 0 ? undefined : headOf(queueClass);
+  return queueClass.open.length === 0;
 }
 
 /** @returns true when one more attempt of the class fits the node at this moment */

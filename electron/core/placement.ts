@@ -2,11 +2,12 @@ import { holds } from '../../shared/label-expression.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { takeReady } from './dependencies.ts';
-import { considerEarmark, dropEarmark, reviewEarmarks } from './earmarks.ts';
+import { considerEarmark, dropEarmark, reviewEarmarks, spendEarmark } from './earmarks.ts';
 import { prepay } from './fairness.ts';
 import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, slotsOf } from './leases.ts';
-import { isOpen, listWhenOpen, openHead, unlist } from './open-nodes.ts';
+import { isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-nodes.ts';
 import { PlacementOrder } from './order.ts';
+import { makeRoom, notePreemptible } from './preemption.ts';
 import { firstJobs, hasWaiting, park, unpark } from './queue.ts';
 import { openFreshTasks, rowOfTask } from './rows.ts';
 import { activityOf, type FarmNode, type FarmState, FIT, type Job, NONE, nodeChanged, type QueueClass, Task } from './state.ts';
@@ -26,6 +27,8 @@ export function placeAll(farm: FarmState): void {
   for (const node of farm.dirtyNodes) offerNode(farm, node);
   farm.dirtyNodes.clear();
   if (farm.dirtyClasses.size === 0) return;
+  // Before the less urgent takes what little is free where room is to be made, and after all that can go without.
+  for (const queueClass of farm.dirtyClasses) if (isSaturated(queueClass)) makeRoom(farm, queueClass);
   const order = new PlacementOrder();
   for (const queueClass of farm.dirtyClasses) order.add(queueClass);
   for (let queueClass = order.take(); queueClass !== undefined; queueClass = order.take()) {
@@ -34,6 +37,7 @@ export function placeAll(farm: FarmState): void {
     order.add(queueClass);
     order.refresh(owner);
   }
+  for (const queueClass of farm.dirtyClasses) if (isSaturated(queueClass)) makeRoom(farm, queueClass);
   // Placing marks classes too, but gives nobody anything.
   farm.dirtyClasses.clear();
 }
@@ -51,7 +55,7 @@ export function noteNodeChanged(farm: FarmState, node: FarmNode): void {
 
 /** Takes a removed node out of all lists. */
 export function forgetNode(farm: FarmState, node: FarmNode): void {
-  if (node.earmark !== null) dropEarmark(farm, node.earmark);
+  dropEarmark(farm, node);
   farm.dirtyNodes.delete(node);
   for (const queueClass of farm.classes.values()) {
     if ((fitBits(node, queueClass) & FIT.listed) === 0) continue;
@@ -279,7 +283,7 @@ function assign(farm: FarmState, task: Task, node: FarmNode): void {
   const queueClass = job.shared.queueClass;
   task.gpus = reserve(node, queueClass.demand);
   queueClass.waitingSinceMs = farm.now.elapsedMs;
-  dropEarmark(farm, queueClass);
+  spendEarmark(farm, queueClass, node);
   task.node = node;
   task.attempt++;
   task.assignedAt = farm.now.wallMs;
@@ -289,6 +293,7 @@ function assign(farm: FarmState, task: Task, node: FarmNode): void {
   prepay(farm, task);
   moveTask(farm, task, 'ASSIGNED');
   node.tasks.add(task);
+  notePreemptible(farm, task);
   noteZone(job, node);
   scheduleCheck(farm, node, farm.now.elapsedMs + farm.config.assignTimeoutMs);
   farm.effects.push(

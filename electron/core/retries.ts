@@ -16,6 +16,8 @@ export interface Outcome {
 export function outcomeOf(reason: EndReason, retriesUsed: number, requeues: number, maxRetries: number): Outcome {
   if (reason === 'completed') return { state: 'COMPLETED', retriesUsed, requeues };
   if (reason === 'input-refused') return { state: 'FAILED', retriesUsed, requeues };
+  // How often a task makes room is bounded by itself (`LIMITS.preemptions`).
+  if (reason === 'preempted') return { state: 'QUEUED', retriesUsed, requeues };
   if (!END_REASONS[reason].usesRetry) {
     if (requeues < LIMITS.freeRequeues) return { state: 'QUEUED', retriesUsed, requeues: requeues + 1 };
     return { state: 'FAILED', retriesUsed, requeues };

@@ -26,6 +26,8 @@ export interface FarmConfig {
   readonly cooldownMaxMs: number;
   /** Farm-wide counters by name: how much of each can be held at once. A limit that is not named here has none. */
   readonly limits: Readonly<Record<string, number>>;
+  /** Time that an attempt has to end when it makes room for another. */
+  readonly preemptGraceMs: number;
   /** After this time half of what an owner has had is forgotten. */
   readonly fairShareHalfLifeMs: number;
   /** Weights of owners by name; 1 for others. */
@@ -130,8 +132,8 @@ export interface QueueClass {
   readonly parked: Set<Job>;
   /** Steady clock; since when it has waited without anything being placed. */
   waitingSinceMs: number;
-  /** The node that is kept free for it, because it has waited long. */
-  earmark: FarmNode | null;
+  /** Nodes that are kept free for it. */
+  readonly earmarks: Set<FarmNode>;
   /** Living jobs. */
   jobs: number;
 }
@@ -276,6 +278,11 @@ export class Task {
   frozenSinceMs = 0;
   /** Steady clock; until when the current attempt is counted in its owner's share. */
   paidUntilMs = 0;
+  /** The job for which the current attempt was asked to end, and when (steady clock). */
+  makesRoomFor: JobId | null = null;
+  askedMs = 0;
+  /** Times that it made room since the coordinator began. */
+  preemptions = 0;
   phase: Phase | null = null;
   gpus: readonly string[] = NONE;
 
@@ -399,6 +406,8 @@ export interface FarmState {
   readonly deadlines: { readonly atMs: number; readonly node: FarmNode }[];
   /** Nodes that may have more to give since the last placement. */
   readonly dirtyNodes: Set<FarmNode>;
+  /** Attempts that may be asked to make room, by the priority of their jobs. */
+  readonly preemptible: Map<number, Set<Task>>;
   /** Classes that a node is kept free for. */
   readonly earmarked: Set<QueueClass>;
   /** Classes that may have more to place since the last placement. */
@@ -438,6 +447,7 @@ export function createFarm(config: FarmConfig): FarmState {
     holders: new Map(),
     deadlines: [],
     dirtyNodes: new Set(),
+    preemptible: new Map(),
     earmarked: new Set(),
     dirtyClasses: new Set(),
     completed: [],

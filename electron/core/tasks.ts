@@ -9,6 +9,7 @@ import { forgetDependencies } from './dependencies.ts';
 import { charge, rowOfOwner } from './fairness.ts';
 import { noteCompleted, noteFailure } from './health.ts';
 import { release } from './leases.ts';
+import { forgetPreemptible } from './preemption.ts';
 import { isAtCap, leaveQueue, unblockLanes, updateQueue } from './queue.ts';
 import { outcomeOf } from './retries.ts';
 import { rowOfJob, rowOfTask, taskCounts, waitingTasks } from './rows.ts';
@@ -22,6 +23,12 @@ export type End = Pick<AttemptEnd, 'reason' | 'exitCode' | 'message' | 'outputs'
 /** @returns an end that the coordinator itself decides on */
 export function endBecause(reason: EndReason, message: string): End {
   return { reason, exitCode: null, message, outputs: [], ranForMs: 0 };
+}
+
+/** @returns the end of an attempt that was asked to make room */
+export function madeRoom(task: Task, end: Pick<End, 'exitCode' | 'ranForMs'>): End {
+  const message = `made room for job ${task.makesRoomFor}, which has a higher priority`;
+  return { reason: 'preempted', message, exitCode: end.exitCode, outputs: [], ranForMs: end.ranForMs };
 }
 
 /** @throws Error when the table does not allow it: a fault of the program */
@@ -149,6 +156,8 @@ export function setJobState(farm: FarmState, job: Job, state: JobState): void {
 
 function leaveNode(farm: FarmState, task: Task, node: FarmNode, aftermath: Aftermath, reason: EndReason): void {
   node.tasks.delete(task);
+  forgetPreemptible(farm, task, task.job.priority);
+  task.makesRoomFor = null;
   leaveOwner(farm, task);
   leaveZone(task, node);
   const demand = task.job.shared.queueClass.demand;

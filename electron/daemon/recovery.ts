@@ -12,6 +12,7 @@ import { resolvedImage } from './catalog.ts';
 export function farmConfig(settings: CoordinatorSettings): FarmConfig {
   const {
     limits,
+    preemptGraceMs,
     fairShareHalfLifeMs,
     ownerWeights,
     ownerTasks,
@@ -30,6 +31,7 @@ export function farmConfig(settings: CoordinatorSettings): FarmConfig {
     cooldownMs,
     cooldownMaxMs,
     limits,
+    preemptGraceMs,
     fairShareHalfLifeMs,
     ownerWeights,
     ownerTasks,

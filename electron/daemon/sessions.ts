@@ -171,7 +171,7 @@ export function createSessions(options: SessionsOptions): Sessions {
           outgoing.assign(effect.node, effect.job, effect.index, effect.number, effect.gpus);
           break;
         case 'stop':
-          outgoing.of(effect.node).stops.push({ attempt: effect.attempt, reason: effect.reason, graceMs: STOP_GRACE_MS });
+          outgoing.of(effect.node).stops.push({ attempt: effect.attempt, reason: effect.reason, graceMs: effect.graceMs ?? STOP_GRACE_MS });
           break;
         case 'acknowledge':
           outgoing.of(effect.node).acknowledged.push(effect.attempt);

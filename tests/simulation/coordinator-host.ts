@@ -266,7 +266,7 @@ export class CoordinatorHost {
         referee.stopping(effect.attempt);
         this.connections
           .get(effect.node)
-          ?.toWorker({ type: 'stop', attempts: [{ attempt: effect.attempt, reason: effect.reason, graceMs: 5_000 }] });
+          ?.toWorker({ type: 'stop', attempts: [{ attempt: effect.attempt, reason: effect.reason, graceMs: effect.graceMs ?? 5_000 }] });
         break;
       case 'welcome':
         this.welcome(effect);

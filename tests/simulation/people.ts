@@ -115,7 +115,7 @@ function drawPolicy({ world }: Farm): JobPolicy {
     network: random.chance(0.1),
     timeoutMs: random.pick([2_000, 10_000, 60_000]),
     maxRetries: random.whole(0, 3),
-    preemptible: random.chance(0.2),
+    preemptible: random.chance(0.4),
     maxTasks: random.chance(0.15) ? random.whole(1, 4) : null,
   };
 }

@@ -149,6 +149,8 @@ export class Referee {
   private judgeAttempt(disk: Disk, row: AttemptRow): void {
     const id = attemptId(row.job, row.index, row.number);
     if (disk.attempts.has(id)) this.fail(`the end of attempt ${id} is stored a second time`);
+    if (row.reason === 'preempted' && disk.submissions.get(row.job)?.policy.preemptible !== true)
+      this.fail(`${id} was interrupted for another, and may not be`);
     if (row.reason === 'completed') {
       if (this.completed.has(taskId(row.job, row.index))) this.fail(`task ${row.job}.${row.index} is committed a second time`);
       const [output] = row.outputs;

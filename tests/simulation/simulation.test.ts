@@ -26,6 +26,7 @@ test('a hundred farms keep their promises through all weather', () => {
     'ends accepted',
     'ends refused',
     'stops',
+    'attempt ended: preempted',
     'disconnects',
     'crash: after a commit',
     'crash: before a commit',
