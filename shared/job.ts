@@ -178,6 +178,13 @@ export const jobSpecSchema = z.strictObject({
     .describe('of those, jobs whose outputs are laid over the input (of `afterTasks`: the outputs of task N); others are added to `after`'),
   timeoutMs: z.number().int().min(1_000).max(LIMITS.timeoutMs).default(3_600_000).describe('longest run of one attempt, ms'),
   maxRetries: z.number().int().min(0).max(LIMITS.retries).default(3),
+  stopAfterFailures: z
+    .number()
+    .int()
+    .min(0)
+    .max(LIMITS.tasksPerJob)
+    .default(10)
+    .describe('failed attempts, on several nodes and with nothing complete, after which a job of several tasks is stopped; 0: never'),
   network: z.boolean().default(false).describe('a network for the container, where the owner of the machine allows it'),
   maxTasks: z
     .number()

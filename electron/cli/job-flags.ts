@@ -32,6 +32,7 @@ export interface JobFlags {
   readonly exclusive?: boolean;
   readonly limit?: readonly string[];
   readonly priority?: string;
+  readonly stopAfter?: string;
   readonly maxTasks?: string;
   readonly after?: readonly string[];
   readonly afterAny?: readonly string[];
@@ -70,6 +71,7 @@ export function jobFromFlags(
     tasks: tasksOf(flags) ?? description.tasks,
     requirements: merged(description.requirements, requirementsOf(flags)),
     priority: wholeNumber('priority', flags.priority) ?? description.priority,
+    stopAfterFailures: wholeNumber('stop-after', flags.stopAfter) ?? description.stopAfterFailures,
     maxTasks: wholeNumber('max-tasks', flags.maxTasks) ?? description.maxTasks,
     after: jobs('after', flags.after) ?? description.after,
     afterAny: jobs('after-any', flags.afterAny) ?? description.afterAny,

@@ -139,6 +139,7 @@ function addSubmit(add: Add): void {
     .option('--inputs-from <jobs>', 'of those, jobs whose outputs are laid over the input', collect)
     .option('--timeout <duration>', 'longest run of one attempt: 90s, 30m, 1h')
     .option('--retries <number>', 'retries of a task that fails')
+    .option('--stop-after <number>', 'failed attempts with nothing complete after which the job is stopped; 0: never')
     .option('--network', 'a network for the container, where the owner of the machine allows it')
     .option('--preemptible', 'may be interrupted for more urgent jobs')
     .option('--wait', 'wait until it has ended, showing how far it is')

@@ -19,6 +19,7 @@ export function sharePolicy(farm: FarmState, policy: JobPolicy): { readonly shar
     policy.maxRetries,
     policy.preemptible,
     policy.maxTasks,
+    policy.stopAfterFailures,
     policy.requirements.prefer ?? null,
     policy.requirements.zones ?? null,
   ]);

@@ -14,6 +14,8 @@ export interface JobPolicy {
   readonly preemptible: boolean;
   /** Most of its tasks that run at once; null: as many as there is room for. */
   readonly maxTasks: number | null;
+  /** Failed attempts with nothing complete after which the job is stopped; 0: never. */
+  readonly stopAfterFailures: number;
 }
 
 /** What of another job is waited for: all of it COMPLETED, its end whatever it is, or each task's own counterpart COMPLETED. */

@@ -42,7 +42,17 @@ type Needs = Partial<JobPolicy['requirements']>;
 
 export function policy(needs: Needs = {}, more: Partial<Omit<JobPolicy, 'requirements'>> = {}): JobPolicy {
   const requirements = { cpu: 1, ramMb: 100, gpus: 0, gpuRamMb: 0, diskMb: 0, labels: [], limits: {}, ...needs };
-  return { requirements, image: 'image', network: false, timeoutMs: 3_600_000, maxRetries: 3, preemptible: false, maxTasks: null, ...more };
+  return {
+    requirements,
+    image: 'image',
+    network: false,
+    timeoutMs: 3_600_000,
+    maxRetries: 3,
+    preemptible: false,
+    maxTasks: null,
+    stopAfterFailures: 10,
+    ...more,
+  };
 }
 
 type Description = Partial<Omit<NodeDescription, 'id' | 'capacity'>> & Partial<NodeDescription['capacity']>;

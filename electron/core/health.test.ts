@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import type { NodeId } from '../../shared/ids.ts';
+import { describe, expect, test } from 'vitest';
+import type { JobId, NodeId } from '../../shared/ids.ts';
 import { policy, TestFarm } from './farm.fixture.ts';
 import { cooldownAfter } from './health.ts';
 import { nodeSummary } from './queries.ts';
@@ -92,3 +92,79 @@ test('a job that fails everywhere sickens two nodes at most, and none with failu
 function assignedNow(world: TestFarm): string[] {
   return [...world.farm.nodes.values()].flatMap((node) => [...node.tasks].map((task) => `${task.job.id}.${task.index}.${task.attempt}`));
 }
+
+describe('who is to blame is found out on another node:', () => {
+  const pause = (world: TestFarm, node: string, availability: 'paused' | 'available') =>
+    world.turn({ type: 'node-admin', node: node as NodeId, availability });
+  /** A task fails on ash and completes on birch. */
+  const failThenComplete = (world: TestFarm, id: number) => {
+    pause(world, 'birch', 'paused');
+    world.submit(id);
+    pause(world, 'birch', 'available');
+    world.end(`${id}.0.1`, 'exit');
+    expect(world.assigned()).toEqual([`${id}.0.2@birch`]);
+    world.end(`${id}.0.2`);
+  };
+  const twoNodes = () => {
+    const world = new TestFarm();
+    for (const node of ['ash', 'birch']) world.join(node, { maxParallel: 1 });
+    return world;
+  };
+
+  test('the machine, when two tasks that failed on it complete elsewhere, whatever completes on it in between', () => {
+    const world = twoNodes();
+    failThenComplete(world, 1);
+    pause(world, 'birch', 'paused');
+    world.submit(2);
+    world.end('2.0.1');
+    expect(statusOf(world, 'ash')).toBe('IDLE');
+    failThenComplete(world, 3);
+    expect(nodeSummary(world.farm, 'ash' as NodeId)).toMatchObject({
+      status: 'UNHEALTHY',
+      reason: 'tasks 1.0 and 3.0 failed here and completed elsewhere, the last on birch',
+    });
+  });
+
+  test('nobody, when the one failure lies far back', () => {
+    const world = twoNodes();
+    failThenComplete(world, 1);
+    pause(world, 'birch', 'paused');
+    for (let id = 2; id < 14; id++) {
+      world.submit(id);
+      world.end(`${id}.0.1`);
+    }
+    failThenComplete(world, 20);
+    expect(statusOf(world, 'ash')).toBe('IDLE');
+  });
+
+  test('the job, when it fails everywhere and nothing of it ever completed: it is stopped, and says why', () => {
+    const world = new TestFarm();
+    for (const node of ['ash', 'birch', 'cedar']) world.join(node, { maxParallel: 1 });
+    world.submit(1, { taskCount: 100, policy: policy({}, { stopAfterFailures: 5, maxRetries: 50 }) });
+    for (let failed = 0; failed < 5; failed++) {
+      const [task] = [...(world.farm.jobs.get(1 as JobId)?.activity?.tasks.values() ?? [])].filter(({ node }) => node !== null);
+      if (task !== undefined) world.end(`1.${task.index}.${task.attempt}`, 'exit');
+    }
+    expect(world.jobRows.get(1)).toMatchObject({
+      state: 'FAILED',
+      restState: 'CANCELLED',
+      reason: expect.stringMatching(/^stopped: nothing of it completed, and 5 attempts failed on 3 nodes \(.+, .+, .+\); the last: exit$/),
+    });
+    for (const node of ['ash', 'birch', 'cedar']) expect(nodeSummary(world.farm, node as NodeId)?.status).not.toBe('UNHEALTHY');
+  });
+
+  test('nobody yet, while there are nodes that it was not tried on, or something completed, or the person wants it so', () => {
+    const world = new TestFarm();
+    world.join('ash', { maxParallel: 1 });
+    const stubborn = policy({}, { stopAfterFailures: 0, maxRetries: 50 });
+    world.submit(1, { taskCount: 2, policy: stubborn });
+    for (let number = 1; number <= 20; number++) world.end(world.assigned()[0]?.split('@')[0] ?? `1.0.${number}`, 'exit');
+    expect(world.jobState(1)).not.toBe('FAILED');
+    const other = new TestFarm();
+    other.join('ash', { maxParallel: 1 });
+    other.submit(2, { taskCount: 30, policy: policy({}, { stopAfterFailures: 3, maxRetries: 0 }) });
+    other.end('2.0.1');
+    for (let index = 1; index < 6; index++) other.end(`2.${index}.1`, 'exit');
+    expect(other.jobState(2)).toBe('RUNNING');
+  });
+});

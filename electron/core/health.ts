@@ -1,18 +1,32 @@
+import type { NodeId } from '../../shared/ids.ts';
 import { END_REASONS, type EndReason } from '../../shared/job.ts';
 import { scheduleCheck } from './deadlines.ts';
-import { activityOf, type FarmNode, type FarmState, type Job, nodeChanged } from './state.ts';
+import { couldServe } from './leases.ts';
+import { type Activity, activityOf, type FarmNode, type FarmState, type Job, nodeChanged, type Task } from './state.ts';
 
 /**
- * A node that fails falls out for a while: at once for failures of its own (`blames: 'node'`), and after failures of
- * tasks of two different jobs with nothing completed in between. A job that has failed on this many other nodes
- * since anything of it completed is itself the suspect, and sickens nobody any more.
+ * Who is to blame: the machine or the job. A task that failed is tried on another node, and what happens there decides.
+ *
+ * A node falls out for a while: at once for failures of its own (`blames: 'node'`), after failures of tasks of two different jobs with
+ * nothing completed in between, and when two tasks that failed on it have completed elsewhere. A job that has failed on so many
+ * other nodes since anything of it completed is itself the suspect, and sickens nobody any more; and when nothing of it has
+ * ever completed and it goes on failing, it is stopped.
  */
 const SUSPECT_AFTER_NODES = 2;
+const CONVICTIONS = 2;
+/** Completions in a row after which a node's convictions are forgotten. */
+const ACQUIT_AFTER = 10;
 
-/** Something completed on the node: it is well. */
-export function noteCompleted(farm: FarmState, node: FarmNode, job: Job): void {
-  if (job.activity !== null) job.activity.failedOn = null;
+/** A task completed on the node: the node is well, and others that the task had failed on may not be. */
+export function noteCompleted(farm: FarmState, node: FarmNode, task: Task): void {
+  const { activity } = task.job;
+  if (activity !== null) {
+    activity.failedOn = null;
+    activity.failures = 0;
+  }
+  for (const id of task.avoid) if (id !== node.id) convict(farm, farm.nodes.get(id), task, node);
   node.failedJob = null;
+  if (++node.completedSince >= ACQUIT_AFTER) node.convictions.length = 0;
   if (node.unhealthyUntilMs !== 0 || node.strikes === 0) return;
   node.strikes = 0;
   node.probation = false;
@@ -29,12 +43,42 @@ export function noteFailure(farm: FarmState, node: FarmNode, job: Job, reason: E
   const others = (activity.failedOn?.size ?? 0) - (activity.failedOn?.has(node.id) ? 1 : 0);
   activity.failedOn ??= new Set();
   if (activity.failedOn.size <= SUSPECT_AFTER_NODES) activity.failedOn.add(node.id);
+  if (blames === 'job') stopWhenHopeless(farm, job, activity, reason, message);
   if (others >= SUSPECT_AFTER_NODES) return;
   const earlier = node.failedJob;
   node.failedJob = job.id;
   if (blames === 'node') sicken(farm, node, `job ${job.id}: ${message ?? reason}`);
   else if (node.probation) sicken(farm, node, `job ${job.id} failed on probation (${reason})`);
   else if (earlier !== null && earlier !== job.id) sicken(farm, node, `tasks of jobs ${earlier} and ${job.id} failed one after the other`);
+}
+
+/** The task failed on one node and completed on another: it was not the task. */
+function convict(farm: FarmState, node: FarmNode | undefined, task: Task, completedOn: FarmNode): void {
+  const name = `${task.job.id}.${task.index}`;
+  if (node === undefined || node.convictions.includes(name)) return;
+  node.completedSince = 0;
+  node.convictions.push(name);
+  if (node.convictions.length < CONVICTIONS) return;
+  const tasks = node.convictions.splice(0).join(' and ');
+  sicken(farm, node, `tasks ${tasks} failed here and completed elsewhere, the last on ${completedOn.description.name}`);
+}
+
+/** The same failure on several nodes, over and over, and nothing of the job has ever completed: more of it helps nobody. */
+function stopWhenHopeless(farm: FarmState, job: Job, activity: Activity, reason: EndReason, message: string | null): void {
+  const { stopAfterFailures } = job.shared.policy;
+  activity.failures++;
+  if (stopAfterFailures === 0 || job.taskCount === 1 || activity.completed > 0 || activity.failures < stopAfterFailures) return;
+  const failedOn = [...(activity.failedOn ?? [])];
+  if (failedOn.length <= SUSPECT_AFTER_NODES && someOtherCouldServe(farm, job, failedOn)) return;
+  const names = failedOn.map((id) => farm.nodes.get(id)?.description.name ?? id).join(', ');
+  const nodes = failedOn.length === 1 ? `the only node that could serve it (${names})` : `${failedOn.length} nodes (${names})`;
+  const why = `stopped: nothing of it completed, and ${activity.failures} attempts failed on ${nodes}; the last: ${message ?? reason}`;
+  farm.hopeless.push({ job: job.id, reason: why });
+}
+
+function someOtherCouldServe(farm: FarmState, job: Job, failedOn: readonly NodeId[]): boolean {
+  for (const node of farm.nodes.values()) if (!failedOn.includes(node.id) && couldServe(node, job.shared.queueClass)) return true;
+  return false;
 }
 
 /** The cool-down is over: one task at a time until one completes. */

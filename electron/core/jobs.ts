@@ -79,8 +79,12 @@ export function releaseWhenReady(farm: FarmState, job: Job): void {
   settleJob(farm, job);
 }
 
-/** Tells the dependents of the tasks and jobs that ended in this step; those that end by it are told of in turn. */
+/** Stops the jobs that fail everywhere. Tells the dependents of the tasks and jobs that ended in this step; those that end by it are told of in turn. */
 export function settleDependents(farm: FarmState): void {
+  for (const { job: id, reason } of farm.hopeless.splice(0)) {
+    const job = farm.jobs.get(id);
+    if (job !== undefined) endWaiting(farm, job, 'FAILED', reason, 'CANCELLED');
+  }
   for (const { job, index } of farm.completed.splice(0))
     for (const dependent of dependentsOf(farm, job)) openTask(farm, dependent, job, index);
   for (let ended = farm.ended.pop(); ended !== undefined; ended = farm.ended.pop())
@@ -318,21 +322,21 @@ function begin(farm: FarmState, job: Job, after: readonly Dependency[]): void {
   jobChanged(farm, job);
 }
 
-/** Ends whatever waits, and with it the job. */
-function endWaiting(farm: FarmState, job: Job, state: 'CANCELLED' | 'FAILED', reason: string): void {
+/** Ends whatever waits, and with it the job. `rest`: the state of the tasks that never began. */
+function endWaiting(farm: FarmState, job: Job, state: 'CANCELLED' | 'FAILED', reason: string, rest: 'CANCELLED' | 'FAILED' = state): void {
   const fresh = freshTasks(job);
   const from = job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED';
-  if (fresh > 0) checkTransition(from, state);
+  if (fresh > 0) checkTransition(from, rest);
   const activity = activityOf(job);
   // Backwards, because what was requeued last is found first.
   for (const task of [...activity.tasks.values()].reverse()) cancelMoved(farm, job, task, reason);
-  addToCount(activity, state, fresh);
+  addToCount(activity, rest, fresh);
   farm.taskCounts[from] -= fresh;
-  farm.taskCounts[state] += fresh;
+  farm.taskCounts[rest] += fresh;
   job.cursor = job.taskCount;
   activity.skipped = null;
   activity.reason = reason;
-  endJob(farm, job, state, state);
+  endJob(farm, job, state, rest);
 }
 
 /** Cancels a task that has a row. */

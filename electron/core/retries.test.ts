@@ -8,12 +8,16 @@ import { outcomeOf } from './retries.ts';
 
 const reasons = Object.keys(END_REASONS) as EndReason[];
 const costly = reasons.filter((reason) => END_REASONS[reason].usesRetry && reason !== 'input-refused');
-const free = reasons.filter((reason) => !END_REASONS[reason].usesRetry && reason !== 'completed');
+const free = reasons.filter((reason) => !END_REASONS[reason].usesRetry && reason !== 'completed' && reason !== 'preempted');
 
 describe('the end of an attempt', () => {
   test.each(costly)('%s uses up a retry, and without one left ends the task', (reason) => {
     expect(outcomeOf(reason, 1, 5, 2)).toEqual({ state: 'QUEUED', retriesUsed: 2, requeues: 5 });
     expect(outcomeOf(reason, 2, 5, 2).state).toBe(reason === 'timeout' ? 'TIMED_OUT' : 'FAILED');
+  });
+
+  test('preempted costs nothing at all: how often a task makes room is bounded by itself', () => {
+    expect(outcomeOf('preempted', 1, LIMITS.freeRequeues, 1)).toEqual({ state: 'QUEUED', retriesUsed: 1, requeues: LIMITS.freeRequeues });
   });
 
   test.each(free)('%s costs no retry, and is bounded', (reason) => {

@@ -239,8 +239,9 @@ export class Activity {
   reason: string | null = null;
   /** Nodes that said they cannot serve this job. */
   cannotServe: Map<NodeId, Refusal> | null = null;
-  /** Nodes its tasks failed on since one last completed. */
+  /** Nodes its tasks failed on since one last completed, and how many attempts did. */
   failedOn: Set<NodeId> | null = null;
+  failures = 0;
   /** Mean run of its completed tasks by node, ms; only of jobs with several tasks. */
   speeds: Map<NodeId, number> | null = null;
   /** Mean run of its completed tasks on all nodes, ms, and the variance of it; newer ones weigh more. */
@@ -360,6 +361,9 @@ export class FarmNode {
   /** Cool-downs since it was last known to be well. */
   strikes = 0;
   probation = false;
+  /** Tasks that failed here and completed elsewhere; forgotten after some completions in a row. */
+  readonly convictions: string[] = [];
+  completedSince = 0;
   /** The job whose task failed here last, with nothing completed since. */
   failedJob: JobId | null = null;
   healthReason: string | null = null;
@@ -414,6 +418,8 @@ export interface FarmState {
   readonly dirtyClasses: Set<QueueClass>;
   /** Tasks that completed in this step and whose job has dependents that have yet to hear of it. */
   readonly completed: { readonly job: JobId; readonly index: number }[];
+  /** Jobs that fail everywhere, and why they are to be stopped; at the end of this step. */
+  readonly hopeless: { readonly job: JobId; readonly reason: string }[];
   /** Jobs that ended in this step and whose dependents have yet to hear of it. */
   readonly ended: { readonly id: JobId; readonly state: JobState }[];
   readonly jobCounts: Record<JobState, number>;
@@ -451,6 +457,7 @@ export function createFarm(config: FarmConfig): FarmState {
     earmarked: new Set(),
     dirtyClasses: new Set(),
     completed: [],
+    hopeless: [],
     ended: [],
     jobCounts: noCounts(),
     taskCounts: noCounts(),

@@ -191,7 +191,7 @@ function leaveZone(task: Task, node: FarmNode): void {
 }
 
 function noteCompletion(farm: FarmState, task: Task, node: FarmNode, ranForMs: number): void {
-  noteCompleted(farm, node, task.job);
+  noteCompleted(farm, node, task);
   if (task.job.taskCount === 1 || ranForMs <= 0) return;
   const activity = activityOf(task.job);
   activity.speeds ??= new Map();

@@ -96,6 +96,6 @@ export function recoveredEvent(loaded: ReturnType<Store['load']>, store: Store):
 }
 
 function policy(spec: JobSpec): JobPolicy {
-  const { requirements, network, timeoutMs, maxRetries, preemptible, maxTasks = null } = spec;
-  return { requirements, image: resolvedImage(spec), network, timeoutMs, maxRetries, preemptible, maxTasks };
+  const { requirements, network, timeoutMs, maxRetries, preemptible, maxTasks = null, stopAfterFailures } = spec;
+  return { requirements, image: resolvedImage(spec), network, timeoutMs, maxRetries, preemptible, maxTasks, stopAfterFailures };
 }

@@ -14,7 +14,16 @@ const CLASSES = 10;
 /** A job of one task. Jobs need different amounts of memory, so that the queue has several classes. */
 export function newJob(id: JobId, taskCount = 1): NewJob {
   const requirements = { cpu: 1, ramMb: 100 + (id % CLASSES), gpus: 0, gpuRamMb: 0, diskMb: 0, labels: [], limits: {} };
-  const policy = { requirements, image: 'image', network: false, timeoutMs: 3_600_000, maxRetries: 3, preemptible: false, maxTasks: null };
+  const policy = {
+    requirements,
+    image: 'image',
+    network: false,
+    timeoutMs: 3_600_000,
+    maxRetries: 3,
+    preemptible: false,
+    maxTasks: null,
+    stopAfterFailures: 10,
+  };
   return { id, owner: 'ann', policy, taskCount, priority: 50, input: null, inputReady: true, after: [] };
 }
 

@@ -116,6 +116,7 @@ function drawPolicy({ world }: Farm): JobPolicy {
     timeoutMs: random.pick([2_000, 10_000, 60_000]),
     maxRetries: random.whole(0, 3),
     preemptible: random.chance(0.4),
+    stopAfterFailures: random.pick([0, 2, 5, 10]),
     maxTasks: random.chance(0.15) ? random.whole(1, 4) : null,
   };
 }
