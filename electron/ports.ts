@@ -131,6 +131,8 @@ export interface Handover {
   freeze(by: Identity): Promise<HandoverManifest>;
   /** From here on the other device coordinates. @param peerAddress where the farm will reach it */
   complete(by: Identity, peerAddress: string): Promise<readonly SignedRoster[]>;
+  /** The device that was asked cannot go on: this one does. */
+  abandon(by: Identity, reason: string): void;
 }
 
 // ---------------------------------------------------------------------------------------------- store

@@ -244,4 +244,12 @@ export const TRUST_ROUTES = {
     body: z.strictObject({ peerPort: z.number().int().min(1).max(65_535) }),
     answer: rosterAnswerSchema,
   },
+  abandonHandover: {
+    method: 'POST',
+    path: '/api/handover/abandon',
+    roles: ['worker', 'admin'],
+    summary: 'For the device that takes over: it cannot; coordination stays where it is',
+    body: z.strictObject({ reason: z.string().max(1_000) }),
+    answer: okSchema,
+  },
 } as const satisfies Record<string, Route>;

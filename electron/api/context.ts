@@ -1,6 +1,7 @@
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { Farm } from '../daemon/farm.ts';
 import type { Authenticator, Blobs, Handover, Identity, Logger, LogStore, Membership, Templates, Thumbnails } from '../ports.ts';
+import type { Gate } from './gate.ts';
 import type { HostGuard } from './guard.ts';
 
 export interface ApiOptions {
@@ -14,6 +15,8 @@ export interface ApiOptions {
   readonly deviceOf: (socket: object) => Identity | undefined;
   readonly membership: Membership;
   readonly handover: Handover;
+  /** Closed while coordination is being handed over. */
+  readonly gate: Gate;
   readonly settings: CoordinatorSettings;
   readonly version: string;
   /** The built dashboard; served to everybody when it is there. */

@@ -5,6 +5,7 @@ import { invalid } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { Authenticator, Identity, Logger, Membership } from '../ports.ts';
 import { admit, assertRoles } from './auth.ts';
+import type { Gate } from './gate.ts';
 import type { AnyHandler, Call, HandlersOf, RawAnswer } from './route-types.ts';
 
 const KEEP_ALIVE_MS = 30_000;
@@ -13,6 +14,7 @@ interface RouteTools {
   readonly authenticator: Authenticator;
   readonly deviceOf: (socket: object) => Identity | undefined;
   readonly membership: Pick<Membership, 'recordRefusal'>;
+  readonly gate: Gate;
   readonly logger: Logger;
 }
 
@@ -31,7 +33,7 @@ export function registerTable<Table extends Readonly<Record<string, Route>>>(
 }
 
 function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, tools: RouteTools): void {
-  const { authenticator, deviceOf, membership, logger } = tools;
+  const { authenticator, deviceOf, membership, gate, logger } = tools;
   const identities = new WeakMap<FastifyRequest, Identity>();
   app.route({
     method: route.method,
@@ -62,7 +64,7 @@ function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, 
           return signal;
         },
       } as Call;
-      const answer = await handler(call);
+      const answer = isChange(route) ? await gate.through(() => handler(call)) : await handler(call);
       reply.header('cache-control', 'no-store');
       if (route.answer !== undefined) return reply.send(answer);
       return sendRaw(reply, answer as RawAnswer, (error) => {
@@ -70,6 +72,11 @@ function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, 
       });
     },
   });
+}
+
+/** Bodies of bytes may be long in coming: nobody waits for them, and their handlers look at the gate when they have them. */
+function isChange({ method, path, bytes }: Route): boolean {
+  return method !== 'GET' && method !== 'HEAD' && bytes?.body === undefined && !path.startsWith('/api/handover/');
 }
 
 /** What a route without a schema for a part gets is undefined: it never sees what was not parsed. */

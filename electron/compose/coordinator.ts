@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
+import { createServer as createPlainServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -8,6 +10,7 @@ import { LanyardError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { Roster } from '../../shared/trust.ts';
+import { createGate, type Gate } from '../api/gate.ts';
 import { isLoopback } from '../api/guard.ts';
 import { createApi } from '../api/server.ts';
 import { type CoordinatorDaemon, startCoordinatorDaemon } from '../daemon/coordinator.ts';
@@ -25,7 +28,7 @@ import { createClock } from '../machine/clock.ts';
 import { createMachinePower } from '../machine/machine-power.ts';
 import type { Identity, Logger, Store } from '../ports.ts';
 import { openStore } from '../store/store.ts';
-import { openAudit } from '../trust/audit.ts';
+import { type Audit, openAudit } from '../trust/audit.ts';
 import { findDevice, moveCoordinator } from '../trust/farm.ts';
 import { createMembership, deviceIdentity } from '../trust/membership.ts';
 import { apiServerOptions, guardPeers, type PeerGuard, peerServerOptions } from '../trust/tls.ts';
@@ -102,6 +105,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       () => audit.close(),
       () => tokens.close(),
     );
+    const gate = createGate();
     const daemon = startCoordinatorDaemon({
       farm,
       store,
@@ -123,6 +127,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
     };
     const ports = { api: null as number | null, peer: 0 };
     const addresses = () => (ports.api === null ? [] : reachableAddresses(settings, ports.api));
+    const next: Next = { at: [] };
     const membership = createMembership({ identity, roster, tokens, audit, clock, logger, addresses, peerPort: () => ports.peer });
     const api = await createApi({
       farm: daemon,
@@ -133,7 +138,8 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       authenticator: tokens,
       deviceOf,
       membership,
-      handover: createHandover(options, daemon, store, membership.record),
+      handover: createHandover(options, { daemon, store, gate, audit }, next),
+      gate,
       settings,
       version: VERSION,
       logger,
@@ -146,7 +152,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       () => closeServer(peerServer),
       () => link.close(),
     );
-    ends.push(followRoster(device, guard, daemon, logger));
+    ends.push(followRoster(options, guard, daemon, next));
     const url = `http://${formatAddress(settings.host, await api.listen(settings.host, settings.port))}`;
     ports.peer = await api.listenOn(peerServer, settings.lanHost ?? '127.0.0.1', settings.peerPort);
     if (settings.lanHost !== null) {
@@ -176,16 +182,28 @@ function coordinatedRoster({ identity, roster }: Device): Roster {
   });
 }
 
-/** Whoever is removed is cut off, and its tasks go back; everybody else hears of the change. */
-function followRoster({ identity, roster }: Device, guard: PeerGuard, daemon: CoordinatorDaemon, logger: Logger): () => void {
+/** Where the device that coordinates next is reached. */
+interface Next {
+  at: readonly string[];
+}
+
+/** Whoever is removed is cut off, and its tasks go back; everybody else hears of the change, also of the one that ends this coordinator. */
+function followRoster(
+  { device: { identity, roster }, logger }: CoordinatorNodeOptions,
+  guard: PeerGuard,
+  daemon: CoordinatorDaemon,
+  next: Next,
+): () => void {
   let before = roster.current;
   return roster.subscribe((changed) => {
     const removed = before?.devices.filter(({ id }) => changed === undefined || findDevice(changed, id) === undefined) ?? [];
     before = changed;
-    if (changed === undefined || changed.coordinator !== identity.id) return;
-    guard.update(changed);
+    if (changed === undefined) return;
+    const isStill = changed.coordinator === identity.id;
+    if (isStill) guard.update(changed);
     const signed = roster.since(0).at(-1);
-    if (signed !== undefined) daemon.broadcast({ type: 'roster-changed', roster: signed, coordinatorAt: [] });
+    if (signed !== undefined) daemon.broadcast({ type: 'roster-changed', roster: signed, coordinatorAt: isStill ? [] : [...next.at] });
+    if (!isStill) return;
     for (const { id } of removed)
       daemon
         .removeNode(id, { subject: 'roster', roles: ['admin'] })
@@ -196,11 +214,11 @@ function followRoster({ identity, roster }: Device, guard: PeerGuard, daemon: Co
 
 function createHandover(
   { device, logger, follow }: CoordinatorNodeOptions,
-  daemon: CoordinatorDaemon,
-  store: Store,
-  record: (event: 'coordinator-moved', actor: string, about: { readonly target: string }) => void,
+  parts: { readonly daemon: CoordinatorDaemon; readonly store: Store; readonly gate: Gate; readonly audit: Audit },
+  next: Next,
 ) {
   const { dataFolder, identity, roster } = device;
+  const { daemon, store, gate, audit } = parts;
   return createGiver({
     dataFolder,
     clock: createClock(),
@@ -217,18 +235,62 @@ function createHandover(
         });
       daemon.send(to, { type: 'take-over' });
     },
-    freeze: async () => daemon.freeze(),
+    async freeze(to, by) {
+      await gate.close();
+      await daemon.freeze();
+      // Now, so that the line moves along with the log.
+      audit.record('coordinator-moved', by.subject, { target: to });
+      await audit.flush();
+    },
     copyDatabase: (path) => store.backup(path),
-    thaw: () => daemon.thaw(),
-    async move(to, address, by) {
-      const held = coordinatedRoster(device);
-      const signed = moveCoordinator(held, identity, to);
-      record('coordinator-moved', by.subject, { target: to });
-      daemon.broadcast({ type: 'roster-changed', roster: signed, coordinatorAt: [address] });
+    thaw() {
+      daemon.thaw();
+      gate.open();
+    },
+    async move(to, address) {
+      const signed = moveCoordinator(coordinatedRoster(device), identity, to);
+      next.at = [address];
+      // On disk first: whoever hears of it may act on it at once, and this device must not coordinate again after a crash.
       await follow([signed], [address]);
       return roster.since(0);
     },
   });
+}
+
+/**
+ * Looks whether this device could coordinate: its ports are free, and the database in its data folder is sound.
+ * @param signpostPort one that it holds itself, and gives up before it coordinates
+ * @throws LanyardError with what is in the way
+ */
+export async function checkCoordinator(
+  { device, settings, logger }: CoordinatorNodeOptions,
+  signpostPort: number | undefined,
+): Promise<void> {
+  const { host, port, lanHost, apiPort, peerPort } = settings;
+  const wanted = [
+    [host, port] as const,
+    ...(lanHost === null ? [] : [[lanHost, apiPort] as const]),
+    [lanHost ?? '127.0.0.1', peerPort] as const,
+  ];
+  for (const [at, number] of wanted) if (number !== signpostPort) await assertFree(at, number);
+  const farm = device.roster.current?.farm.id ?? '';
+  openStore({ path: join(device.dataFolder, DATABASE), farm, wallMs: Date.now, logger }).close();
+}
+
+async function assertFree(host: string, port: number): Promise<void> {
+  const server = createPlainServer().listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    throw new LanyardError(
+      {
+        code: 'UNAVAILABLE',
+        message: `Port ${port} of ${host} is taken at the device that was to take over (${(cause as Error).message}).`,
+      },
+      { cause },
+    );
+  }
+  await new Promise((resolve) => server.close(resolve));
 }
 
 async function backUp(store: Store, dataFolder: string, wallMs: number): Promise<string> {

@@ -1,6 +1,6 @@
 import { formatAddress } from '../../shared/address.ts';
 import { rosterAnswerSchema, type SignedRoster } from '../../shared/trust.ts';
-import type { Clock, Discovery, Endpoint, Logger } from '../ports.ts';
+import type { Clock, Discovery, Dispose, Endpoint, Logger } from '../ports.ts';
 import { findDevice } from '../trust/farm.ts';
 import { pinnedRequest } from '../trust/pinned-request.ts';
 import { pinnedClientOptions } from '../trust/tls.ts';
@@ -12,8 +12,6 @@ const ASK_AROUND_MS = 1_000;
 
 /** Keeps this device's roster in step with the farm's. What others say counts by its signatures, not by who says it. */
 export interface Follower {
-  /** Where the coordinator was last said to be. */
-  readonly coordinatorAt: readonly string[];
   follow(chain: readonly SignedRoster[], coordinatorAt: readonly string[]): Promise<void>;
   /** Asks the coordinator for newer rosters. @returns whether it answered */
   followCoordinator(): Promise<boolean>;
@@ -22,6 +20,7 @@ export interface Follower {
    * roster: either the roster is old, or they are.
    */
   askAround(): Promise<void>;
+  close(): void;
 }
 
 export function createFollower(options: {
@@ -34,16 +33,13 @@ export function createFollower(options: {
   readonly answerMs?: number;
 }): Follower {
   const { device, locator, discovery, clock, logger, answerMs = 15_000 } = options;
-  let coordinatorAt: readonly string[] = [];
   let askedAtMs = Number.NEGATIVE_INFINITY;
+  let planned: Dispose | undefined;
 
   const follow = async (chain: readonly SignedRoster[], at: readonly string[]) => {
     const next = chain.at(-1)?.roster.coordinator;
     // Learned first: once the roster names another coordinator, it is looked for at once.
-    if (next !== undefined && next !== device.roster.current?.coordinator && at.length > 0) {
-      coordinatorAt = at;
-      await locator.learn(at);
-    }
+    if (next !== undefined && next !== device.roster.current?.coordinator && at.length > 0) await locator.learn(at);
     await device.roster.follow(chain);
   };
   const followFrom = async ({ url, tls = {} }: Endpoint) => {
@@ -62,25 +58,29 @@ export function createFollower(options: {
     return endpoint !== undefined && (await followFrom(endpoint));
   };
 
-  return {
-    get coordinatorAt() {
-      return coordinatorAt;
-    },
-    follow,
-    followCoordinator,
-    async askAround() {
-      const roster = device.roster.current;
-      if (roster === undefined || clock.elapsedMs() - askedAtMs < ASK_AROUND_MS) return;
-      askedAtMs = clock.elapsedMs();
-      if (roster.coordinator !== device.identity.id) await followCoordinator();
-      for (const { announcement, addresses } of discovery?.found() ?? []) {
-        const claimant = findDevice(roster, announcement.nodeId);
-        const { peer } = announcement.ports;
-        const claims = announcement.farmId === roster.farm.id && announcement.roles.includes('coordinator');
-        if (claimant === undefined || peer === null || !claims || claimant.id === roster.coordinator) continue;
-        const tls = pinnedClientOptions(claimant.certificate, device.identity);
-        for (const host of addresses.slice(0, 4)) await followFrom({ url: `https://${formatAddress(host, peer)}`, tls });
-      }
-    },
+  const askAround = async (): Promise<void> => {
+    const waitMs = askedAtMs + ASK_AROUND_MS - clock.elapsedMs();
+    if (waitMs > 0) {
+      // Not forgotten: what gave rise to it may not happen again.
+      planned ??= clock.after(waitMs, () => {
+        planned = undefined;
+        void askAround();
+      });
+      return;
+    }
+    const roster = device.roster.current;
+    if (roster === undefined) return;
+    askedAtMs = clock.elapsedMs();
+    if (roster.coordinator !== device.identity.id) await followCoordinator();
+    for (const { announcement, addresses } of discovery?.found() ?? []) {
+      const claimant = findDevice(roster, announcement.nodeId);
+      const { peer } = announcement.ports;
+      const claims = announcement.farmId === roster.farm.id && announcement.roles.includes('coordinator');
+      if (claimant === undefined || peer === null || !claims || claimant.id === roster.coordinator) continue;
+      const tls = pinnedClientOptions(claimant.certificate, device.identity);
+      for (const host of addresses.slice(0, 4)) await followFrom({ url: `https://${formatAddress(host, peer)}`, tls });
+    }
   };
+
+  return { follow, followCoordinator, askAround, close: () => planned?.() };
 }

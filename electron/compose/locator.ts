@@ -18,6 +18,8 @@ const fileSchema = z.array(addressSchema).max(8);
  * roster names.
  */
 export interface Locator {
+  /** Where it was reached last, or said to be. */
+  readonly lastKnown: readonly string[];
   /** Where to try now. */
   readonly endpoint: () => Endpoint | undefined;
   /** That was not it, or not any more: the next address is tried. */
@@ -60,6 +62,9 @@ export async function openLocator(options: {
   };
 
   return {
+    get lastKnown() {
+      return known.slice(0, 1);
+    },
     endpoint() {
       const roster = device.roster.current;
       const certificate = roster === undefined ? undefined : findDevice(roster, roster.coordinator)?.certificate;

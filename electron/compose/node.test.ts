@@ -1,9 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startTestNode } from '../../tests/fakes/devices.ts';
 import { createNullExecutor } from '../../tests/fakes/null-executor.ts';
+import { silentLogger } from '../../tests/fakes/silent-logger.ts';
 import { type Client, createClient } from '../api/client.ts';
 import { parseInvite } from '../trust/invite-text.ts';
 import { joinByDigits, joinByInvite } from '../trust/joining.ts';
@@ -180,4 +183,69 @@ test('coordination moves to another node with jobs, logs and blobs, the workers 
   expect(await untilJob(next, after.id, ['COMPLETED', 'FAILED'])).toBe('COMPLETED');
   expect(await next.call('listDevices')).toMatchObject({ term: 2, coordinator: second.device.identity.id });
   expect(third.device.roster.current?.term).toBe(2);
+});
+
+test('coordination comes back to where it was: what went in the meantime does not return, and the audit log has it all', async () => {
+  const first = await start('first', { works: false });
+  const client = clientOf(first);
+  const second = await start('second', { invite: await invite(client) });
+  await untilNodes(client, ['second']);
+  const template = { name: 'Mine', description: 'x', fields: [], job: { command: 'true' } };
+  await client.call('putTemplate', { params: { template: 'kept' }, body: template as never });
+  await client.call('putTemplate', { params: { template: 'dropped' }, body: template as never });
+  // A log that was begun and never written to.
+  await mkdir(join(first.device.dataFolder, 'logs', '999', '0'), { recursive: true });
+  await writeFile(join(first.device.dataFolder, 'logs', '999', '0', '0.1.log'), '');
+
+  const move = async (from: LanyardNode, to: LanyardNode) => {
+    await clientOf(from).call('moveCoordinator', { body: { device: to.device.identity.id } });
+    await untilParts(to, () => to.coordinator !== undefined);
+    await untilParts(from, () => from.coordinator === undefined);
+    return clientOf(to);
+  };
+  const next = await move(first, second);
+  expect(await readFile(join(second.device.dataFolder, 'logs', '999', '0', '0.1.log'), 'utf8')).toBe('');
+  await next.call('removeTemplate', { params: { template: 'dropped' } });
+  await first.setWorks(true);
+  await untilNodes(next, ['first']);
+  const back = await move(second, first);
+  const { templates } = await back.call('listTemplates');
+  expect(templates.filter(({ source }) => source === 'farm').map(({ id }) => id)).toEqual(['kept']);
+  const moves = (await back.call('audit')).entries.filter(({ event }) => event === 'coordinator-moved');
+  expect(moves.map(({ target }) => target)).toEqual([first.device.identity.id, second.device.identity.id]);
+  expect((await back.call('listDevices')).term).toBe(3);
+});
+
+test('a device that cannot coordinate says so before it is too late, and the farm goes on where it was', async () => {
+  const first = await start('first', { works: false });
+  const client = clientOf(first);
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const second = await start('second', { invite: await invite(client), coordinator: { apiPort: port } });
+  await untilNodes(client, ['second']);
+  await client.call('moveCoordinator', { body: { device: second.device.identity.id } });
+  await expect.poll(async () => (await client.call('coordinatorState')).phase).toBe('failed');
+  expect((await client.call('coordinatorState')).message).toContain(`Port ${port}`);
+  const { id } = await client.call('submitJob', { body: { command: 'true', image: null } });
+  expect(await untilJob(client, id, ['COMPLETED', 'FAILED'])).toBe('COMPLETED');
+  expect(await client.call('listDevices')).toMatchObject({ term: 1, coordinator: first.device.identity.id });
+  await new Promise((resolve) => taken.close(resolve));
+  // Asked again, it can.
+  await client.call('moveCoordinator', { body: { device: second.device.identity.id } });
+  await untilParts(second, () => second.coordinator !== undefined);
+  expect((await clientOf(second).call('listJobs')).jobs.map((job) => job.id)).toEqual([id]);
+});
+
+test('a device that was removed while it was away is told so, in words', async () => {
+  const first = await start('first', { works: false });
+  const client = clientOf(first);
+  const told = Promise.withResolvers<void>();
+  const warn = (_: string, fields?: Readonly<Record<string, unknown>>) => {
+    if (String(fields?.reason).includes('probably removed from the farm')) told.resolve();
+  };
+  const second = await start('second', { invite: await invite(client), logger: { ...silentLogger, warn } });
+  await untilNodes(client, ['second']);
+  await client.call('removeDevice', { params: { device: second.device.identity.id } });
+  await told.promise;
 });

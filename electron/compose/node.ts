@@ -3,19 +3,20 @@ import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { LanyardError } from '../../shared/errors.ts';
 import type { CoordinatorSettings, WorkerSettings } from '../../shared/settings.ts';
 import { handoverManifestSchema, type Roster, type RosterDevice, rosterAnswerSchema } from '../../shared/trust.ts';
 import type { FarmMessage } from '../daemon/worker.ts';
 import { createDiscovery } from '../discovery/mdns.ts';
+import { removeLeftovers } from '../handover/files.ts';
 import { takeOver } from '../handover/taker.ts';
 import { createClock } from '../machine/clock.ts';
 import type { Discovery, Dispose, Executor, Logger, OwnerSenses } from '../ports.ts';
 import { findDevice } from '../trust/farm.ts';
 import { pinnedRequest } from '../trust/pinned-request.ts';
 import { VERSION } from '../version.ts';
-import { CONNECTION_FILE, type CoordinatorNode, startCoordinator } from './coordinator.ts';
+import { CONNECTION_FILE, type CoordinatorNode, type CoordinatorNodeOptions, checkCoordinator, startCoordinator } from './coordinator.ts';
 import { type Device, watchDevice } from './device.ts';
 import { createFollower, type Follower } from './follower.ts';
 import { type Locator, openLocator } from './locator.ts';
@@ -102,6 +103,7 @@ class Node implements LanyardNode {
   private signpost: Signpost | undefined;
   private works: boolean;
   private isClosed = false;
+  private isTakingOver = false;
   private turn: Promise<void> = Promise.resolve();
   private fail!: (reason: string) => void;
   private chosenPort: number | undefined;
@@ -119,6 +121,7 @@ class Node implements LanyardNode {
   }
 
   async start(): Promise<void> {
+    if (this.options.coordinates) await removeLeftovers(this.device.dataFolder);
     this.ends.push(this.device.roster.subscribe(() => void this.settle().catch((error: Error) => this.fail(error.message))));
     if (this.discovery !== undefined) this.ends.push(this.discovery.watch(() => void this.follower.askAround()));
     this.ends.push(watchDevice(this.device, this.options.logger));
@@ -129,15 +132,21 @@ class Node implements LanyardNode {
       await this.close();
       throw error;
     }
+    // Of what was found before anybody watched, nobody was told.
+    void this.follower.askAround();
   }
 
   private pollRoster(): void {
     const poll = () => {
-      if (this.worker === undefined) void this.follower.askAround();
+      // A worker's connection says when something changes; a coordinator may be one of the past.
+      if (this.worker === undefined || this.coordinator !== undefined) void this.follower.askAround();
       stop = this.clock.after(this.options.rosterPollMs ?? ROSTER_POLL_MS, poll);
     };
     let stop = this.clock.after(this.options.rosterPollMs ?? ROSTER_POLL_MS, poll);
-    this.ends.push(() => stop());
+    this.ends.push(
+      () => stop(),
+      () => this.follower.close(),
+    );
   }
 
   subscribe(listener: () => void): Dispose {
@@ -185,17 +194,21 @@ class Node implements LanyardNode {
 
   private async startCoordinator(): Promise<void> {
     if (this.coordinator !== undefined) return;
+    this.coordinator = await startCoordinator(this.coordinatorOptions());
+    // Where it will be looked for, also when it has handed over and a signpost stands there.
+    this.chosenPort = this.coordinator.ports.peer;
+    await this.locator.learn([this.coordinator.connection.peer]);
+  }
+
+  private coordinatorOptions(): CoordinatorNodeOptions {
     const { device, settings, logger, dashboardFolder } = this.options;
-    this.coordinator = await startCoordinator({
+    return {
       device,
       logger,
       follow: this.follower.follow,
       settings: { ...settings.coordinator, peerPort: this.chosenPort ?? settings.coordinator.peerPort },
       ...(dashboardFolder === undefined ? {} : { dashboardFolder }),
-    });
-    // Where it will be looked for, also when it has handed over and a signpost stands there.
-    this.chosenPort = this.coordinator.ports.peer;
-    await this.locator.learn([this.coordinator.connection.peer]);
+    };
   }
 
   private async stopCoordinator(): Promise<void> {
@@ -256,7 +269,7 @@ class Node implements LanyardNode {
       settings: settings.coordinator,
       port: await this.peerPort(),
       logger,
-      coordinatorAt: () => this.follower.coordinatorAt,
+      coordinatorAt: () => this.locator.lastKnown,
     });
   }
 
@@ -290,23 +303,42 @@ class Node implements LanyardNode {
         type: message.type,
         error: (error as Error).message,
       });
-      if (message.type === 'roster-changed') await this.follower.followCoordinator();
+      // Also when the answer that made this device the coordinator got lost on its way.
+      await this.follower.followCoordinator();
     }
   }
 
   private async takeOver(): Promise<void> {
+    // Asked again while it is at it.
+    if (this.isTakingOver) return;
+    this.isTakingOver = true;
+    try {
+      await this.takeOverNow();
+    } finally {
+      this.isTakingOver = false;
+    }
+  }
+
+  private async takeOverNow(): Promise<void> {
     const { logger, device, coordinates } = this.options;
     const from = this.locator.endpoint();
-    if (from === undefined || !coordinates) throw new Error('this process does not coordinate');
+    if (from === undefined) throw new Error('no address of the coordinator is known');
     const call = <Schema extends z.ZodType>(method: 'GET' | 'POST', path: string, schema: Schema, body?: object) =>
       pinnedRequest({ address: new URL(from.url).host, tls: from.tls ?? {}, method, path, body, answerMs: HANDOVER_ANSWER_MS }, schema);
     logger.info('taking coordination over', { from: from.url });
+    const abandon = (reason: string) => call('POST', '/api/handover/abandon', z.unknown(), { reason: reason.slice(0, 1_000) });
+    if (!coordinates) {
+      await abandon('it was started as a worker only');
+      throw new Error('this process was started as a worker only');
+    }
     const peerPort = await this.peerPort();
     const chain = await takeOver({
       dataFolder: device.dataFolder,
       from,
       manifest: () => call('GET', '/api/handover/manifest', handoverManifestSchema),
       freeze: () => call('POST', '/api/handover/freeze', handoverManifestSchema, {}),
+      check: () => checkCoordinator(this.coordinatorOptions(), this.signpost?.port),
+      abandon,
       complete: async () => (await call('POST', '/api/handover/complete', rosterAnswerSchema, { peerPort })).chain,
     });
     await device.roster.follow(chain);

@@ -32,8 +32,9 @@ export async function startSignpost(options: {
     const url = new URL(request.url ?? '/', 'https://signpost');
     const isKnown = guard.deviceOf(request.socket) !== undefined;
     if (!isKnown || request.method !== 'GET' || url.pathname !== TRUST_ROUTES.roster.path) {
-      const error: ErrorValue = { code: 'GONE', message: 'this device does not coordinate the farm any more' };
-      response.writeHead(ERROR_STATUS.GONE, { 'content-type': 'application/json' }).end(JSON.stringify({ error }));
+      // Not for good: whoever asks follows the farm, and asks the right one next.
+      const error: ErrorValue = { code: 'UNAVAILABLE', message: 'this device does not coordinate the farm any more' };
+      response.writeHead(ERROR_STATUS.UNAVAILABLE, { 'content-type': 'application/json' }).end(JSON.stringify({ error }));
       return;
     }
     const since = Number(url.searchParams.get('since') ?? 0);

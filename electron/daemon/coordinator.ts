@@ -71,8 +71,8 @@ export interface CoordinatorDaemon extends Farm {
   isConnected(node: NodeId): boolean;
   send(node: NodeId, message: CoordinatorMessage): void;
   broadcast(message: CoordinatorMessage): void;
-  /** Commits what is pending and changes nothing any more, until `thaw`. */
-  freeze(): void;
+  /** Commits what is pending and changes nothing any more, until `thaw`. Rejects when it could not be committed. */
+  freeze(): Promise<void>;
   /** Goes on from what is stored. */
   thaw(): void;
   close(): void;
@@ -168,14 +168,14 @@ class Coordinator implements CoordinatorDaemon {
     this.sessions.broadcast(message);
   }
 
-  freeze(): void {
+  async freeze(): Promise<void> {
+    await this.turns.settled();
     this.sessions.freeze();
     this.turns.stop();
   }
 
   thaw(): void {
-    this.turns = this.recover();
-    this.watchers.reset();
+    this.beginAgain();
   }
 
   close(): void {
@@ -216,14 +216,17 @@ class Coordinator implements CoordinatorDaemon {
   private onFailure(error: Error): void {
     this.options.logger.error('a change could not be stored; starting again from what is', { error: error.message });
     this.sessions.close('the coordinator is recovering');
-    this.later(RECOVER_AFTER_MS, () => {
-      try {
-        this.turns = this.recover();
-        this.watchers.reset();
-      } catch (cause) {
-        this.onFailure(cause instanceof Error ? cause : new Error(String(cause)));
-      }
-    });
+    this.later(RECOVER_AFTER_MS, () => this.beginAgain());
+  }
+
+  private beginAgain(): void {
+    try {
+      this.turns.stop();
+      this.turns = this.recover();
+      this.watchers.reset();
+    } catch (cause) {
+      this.onFailure(cause instanceof Error ? cause : new Error(String(cause)));
+    }
   }
 
   private perform(effects: readonly CoordinatorEffect[]): void {

@@ -52,6 +52,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const newest = new Map<NodeId, WorkerConnection>();
   /** What each hello's logs reached on disk, until its welcome is sent. */
   const logOffsets = new Map<NodeId, { attempt: AttemptId; offset: number }[]>();
+  /** Attempts that each hello names as ended, until its welcome is sent. */
+  const endedBefore = new Map<NodeId, ReadonlySet<AttemptId>>();
   /** What a connection said after something that waits for the disk waits too: order is what its worker relies on. */
   const waiting = new WeakMap<WorkerConnection, Promise<void>>();
   /** Why no connection is taken, as long as none is. */
@@ -69,6 +71,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (newest.get(connection.node) !== connection) return;
     connections.set(connection.node, connection);
     logOffsets.set(connection.node, offsets);
+    endedBefore.set(connection.node, new Set(message.attempts.filter(({ state }) => state === 'ended').map(({ attempt }) => attempt)));
     post({ type: 'node-registered', node: message.node, carrier: 'link', attempts: message.attempts, cached: message.cached });
   };
 
@@ -148,6 +151,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     connection.send({ type: 'log-acknowledge', attempt, offset: size });
   };
 
+  const refuseResult = (node: NodeId, attempt: AttemptId) =>
+    logger.warn('a result came too late, or a second time, and changed nothing', { node, attempt });
+
   const perform = (effects: readonly CoordinatorEffect[]) => {
     const outgoing = new Outgoing(catalog, logger);
     for (const [position, effect] of effects.entries()) {
@@ -165,6 +171,8 @@ export function createSessions(options: SessionsOptions): Sessions {
             logs: (logOffsets.get(effect.node) ?? []).filter(({ attempt }) => kept.has(attempt)),
           });
           logOffsets.delete(effect.node);
+          for (const attempt of effect.stop) if (endedBefore.get(effect.node)?.has(attempt)) refuseResult(effect.node, attempt);
+          endedBefore.delete(effect.node);
           break;
         }
         case 'assign':
@@ -174,6 +182,7 @@ export function createSessions(options: SessionsOptions): Sessions {
           outgoing.of(effect.node).stops.push({ attempt: effect.attempt, reason: effect.reason, graceMs: effect.graceMs ?? STOP_GRACE_MS });
           break;
         case 'acknowledge':
+          if (!effect.accepted) refuseResult(effect.node, effect.attempt);
           outgoing.of(effect.node).acknowledged.push(effect.attempt);
           break;
         case 'save-attempt':

@@ -304,6 +304,9 @@ class Worker implements WorkerDaemon {
   private onWelcome(welcome: Welcome): void {
     this.options.logger.info('connected to the coordinator', { farm: welcome.farm });
     this.farm = welcome.farm;
+    for (const { attempt, state } of heldAttempts(this.state))
+      if (state === 'ended' && welcome.stop.includes(attempt))
+        this.options.logger.warn('a result came too late: the task was given to another meanwhile', { attempt });
     const offsets = new Map(welcome.logs.map(({ attempt, offset }) => [attempt, offset]));
     for (const [attempt, { pump }] of this.held) pump?.resume(offsets.get(attempt) ?? 0);
     this.take({ type: 'connected', stop: welcome.stop });

@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HandoverManifest } from '../../shared/trust.ts';
 
@@ -7,6 +7,12 @@ import type { HandoverManifest } from '../../shared/trust.ts';
 const GROWING = ['blobs/blobs', 'logs'] as const;
 /** What changes as the farm works: it moves when the farm stands still. */
 export const DATABASE = 'farm.sqlite';
+/** They come and go; they move when the farm stands still. */
+export const TEMPLATES = 'templates';
+/** The copy of the database that is handed over, while it is. */
+export const DATABASE_COPY = 'handover.sqlite';
+/** Where the files of a farm wait at the device that takes over, until all are there. */
+export const STAGING = 'handover';
 const CHANGING = ['tokens.json', 'audit.jsonl', ...Array.from({ length: 7 }, (_, index) => `audit.${index + 1}.jsonl`)];
 
 /** A path of a manifest: no way out of the folder, whoever wrote it. */
@@ -36,10 +42,15 @@ export async function listFiles(dataFolder: string, database: string | undefined
   for (const folder of GROWING) await walk(folder);
   if (database !== undefined) {
     await add(DATABASE, database);
-    await walk('templates');
+    await walk(TEMPLATES);
     for (const path of CHANGING) await add(path, join(dataFolder, path));
   }
   return { files };
+}
+
+/** What a handover left behind that a crash ended, at either side. */
+export async function removeLeftovers(dataFolder: string): Promise<void> {
+  for (const name of [DATABASE_COPY, `${DATABASE_COPY}.new`, STAGING]) await rm(join(dataFolder, name), { recursive: true, force: true });
 }
 
 async function readFolder(path: string): Promise<Dirent[]> {

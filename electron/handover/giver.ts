@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { LanyardError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import type { HandoverManifest, HandoverState, SignedRoster } from '../../shared/trust.ts';
 import type { Clock, Dispose, Handover, Identity, Logger } from '../ports.ts';
-import { DATABASE, isMovable, listFiles } from './files.ts';
+import { DATABASE, DATABASE_COPY, isMovable, listFiles } from './files.ts';
 
 export interface GiverOptions {
   readonly dataFolder: string;
@@ -13,20 +14,19 @@ export interface GiverOptions {
   readonly logger: Logger;
   /** Asks the device to take over. @throws LanyardError NOT_FOUND or CONFLICT when it cannot be asked */
   readonly ask: (device: NodeId, by: Identity) => void;
-  /** Commits what is pending and stops all change. */
-  readonly freeze: () => Promise<void>;
+  /** Commits what is pending and stops all change. @param to the device that is about to coordinate */
+  readonly freeze: (to: NodeId, by: Identity) => Promise<void>;
   /** Writes a copy of the database. */
   readonly copyDatabase: (path: string) => Promise<void>;
   /** Goes on after `freeze`. */
   readonly thaw: () => void;
-  /** Signs and keeps the roster with the new coordinator, and tells the workers where it is. @returns what the device needs to follow */
+  /** Signs and keeps the roster with the new coordinator, and then tells the workers where it is. @returns what the device needs to follow */
   readonly move: (device: NodeId, address: string, by: Identity) => Promise<readonly SignedRoster[]>;
   /** How long the other device may be silent (ms). */
   readonly silenceMs?: number;
 }
 
 const SILENCE_MS = 120_000;
-const COPY = 'handover.sqlite';
 const NOTHING: HandoverState = { phase: 'none', to: null, doneBytes: 0, totalBytes: 0, message: 'Nothing is being handed over.' };
 
 /**
@@ -47,8 +47,11 @@ export function createGiver(options: GiverOptions): Handover {
   };
   const fail = (reason: string) => {
     giveUp();
-    if (state.phase === 'frozen') options.thaw();
-    if (state.phase !== 'done') state = { ...state, phase: 'failed', message: `Coordination stays here: ${reason}.` };
+    if (state.phase === 'done' || state.phase === 'failed') return;
+    const wasFrozen = state.phase === 'frozen';
+    state = { ...state, phase: 'failed', message: `Coordination stays here: ${reason}.` };
+    if (wasFrozen) options.thaw();
+    rm(join(dataFolder, DATABASE_COPY), { force: true }).catch(() => undefined);
     logger.warn('coordination was not handed over', { to: state.to, reason });
   };
   /** @throws LanyardError FORBIDDEN */
@@ -59,7 +62,7 @@ export function createGiver(options: GiverOptions): Handover {
     hear();
     return by.device;
   };
-  const databaseCopy = () => (state.phase === 'frozen' ? join(dataFolder, COPY) : undefined);
+  const databaseCopy = () => (state.phase === 'frozen' ? join(dataFolder, DATABASE_COPY) : undefined);
   const counted = async (): Promise<HandoverManifest> => {
     const manifest = await listFiles(dataFolder, databaseCopy());
     const totalBytes = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -94,8 +97,8 @@ export function createGiver(options: GiverOptions): Handover {
       if (at === undefined || !found?.isFile())
         throw new LanyardError({ code: 'NOT_FOUND', field: 'path', message: 'no such file is handed over' });
       const bytes = Math.max(0, found.size - offset);
-      const content = createReadStream(at, { start: offset, end: Math.max(offset, found.size - 1), emitClose: true });
-      if (bytes === 0) content.destroy();
+      if (bytes === 0) return { bytes, content: Readable.from([]) };
+      const content = createReadStream(at, { start: offset, end: found.size - 1 });
       content.on('data', (chunk) => {
         state = { ...state, doneBytes: Math.min(state.totalBytes, state.doneBytes + chunk.length) };
         hear();
@@ -103,12 +106,12 @@ export function createGiver(options: GiverOptions): Handover {
       return { bytes, content };
     },
     async freeze(by) {
-      admit(by);
+      const to = admit(by);
       if (state.phase !== 'frozen') {
         state = { ...state, phase: 'frozen', message: 'The farm stands still while the rest is copied.' };
         try {
-          await options.freeze();
-          await options.copyDatabase(join(dataFolder, COPY));
+          await options.freeze(to, asker ?? by);
+          await options.copyDatabase(join(dataFolder, DATABASE_COPY));
         } catch (error) {
           fail((error as Error).message);
           throw error;
@@ -120,11 +123,22 @@ export function createGiver(options: GiverOptions): Handover {
       const device = admit(by);
       if (state.phase !== 'frozen') throw new LanyardError({ code: 'CONFLICT', message: 'freeze comes before complete' });
       giveUp();
-      const chain = await options.move(device, peerAddress, asker ?? by);
+      let chain: readonly SignedRoster[];
+      try {
+        chain = await options.move(device, peerAddress, asker ?? by);
+      } catch (error) {
+        // The new roster is not on disk, so nothing has moved.
+        fail((error as Error).message);
+        throw error;
+      }
       state = { ...state, phase: 'done', doneBytes: state.totalBytes, message: 'The other device coordinates now.' };
       logger.info('coordination was handed over', { to: device, address: peerAddress });
-      await rm(join(dataFolder, COPY), { force: true });
+      await rm(join(dataFolder, DATABASE_COPY), { force: true });
       return chain;
+    },
+    abandon(by, reason) {
+      admit(by);
+      fail(`the other device gave up: ${reason}`);
     },
   };
 }

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { LanyardError } from '../../shared/errors.ts';
 import type { HandoverManifest, SignedRoster } from '../../shared/trust.ts';
 import type { Endpoint } from '../ports.ts';
-import { DATABASE, isMovable } from './files.ts';
+import { DATABASE, isMovable, STAGING, TEMPLATES } from './files.ts';
 
 export interface TakerOptions {
   readonly dataFolder: string;
@@ -15,11 +15,13 @@ export interface TakerOptions {
   /** The JSON routes of the giver. */
   readonly manifest: () => Promise<HandoverManifest>;
   readonly freeze: () => Promise<HandoverManifest>;
+  /** Looks whether this device can coordinate with what it got. @throws whatever is in the way */
+  readonly check: () => Promise<void>;
   readonly complete: () => Promise<readonly SignedRoster[]>;
+  /** Tells the coordinator that it need not wait any more. */
+  readonly abandon: (reason: string) => Promise<unknown>;
 }
 
-/** Where the farm's files wait until all are there. */
-const STAGING = 'handover';
 const IDLE_MS = 60_000;
 
 /**
@@ -31,24 +33,45 @@ const IDLE_MS = 60_000;
  */
 export async function takeOver(options: TakerOptions): Promise<readonly SignedRoster[]> {
   const staging = join(options.dataFolder, STAGING);
-  await rm(staging, { recursive: true, force: true });
-  await copyAll(options, staging, await options.manifest());
-  const last = await options.freeze();
-  await copyAll(options, staging, last);
-  await install(options.dataFolder, staging, last);
+  try {
+    await rm(staging, { recursive: true, force: true });
+    await copyAll(options, staging, await options.manifest(), 'may-have-gone');
+    const last = await options.freeze();
+    await copyAll(options, staging, last, 'must-be-there');
+    await install(options.dataFolder, staging, last);
+    await options.check();
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    // It goes on at once when it hears so; else when it has heard nothing for a while.
+    await options.abandon((error as Error).message).catch(() => undefined);
+    throw error;
+  }
+  // The turning point: an answer that gets lost may have come too late to be taken back, so from here on nothing is abandoned.
   return options.complete();
 }
 
-async function copyAll(options: TakerOptions, staging: string, { files }: HandoverManifest): Promise<void> {
+async function copyAll(
+  options: TakerOptions,
+  staging: string,
+  { files }: HandoverManifest,
+  missing: 'may-have-gone' | 'must-be-there',
+): Promise<void> {
   for (const { path, bytes } of files) {
     if (!isMovable(path)) throw new LanyardError({ code: 'INVALID', message: `the coordinator hands over a file with a strange name` });
     const to = join(staging, path);
     // A blob never changes, so one that is here already need not come again.
     if (path.startsWith('blobs/') && (await sizeOf(join(options.dataFolder, path))) === bytes) continue;
-    const have = path.startsWith('blobs/') || path.startsWith('logs/') ? ((await sizeOf(to)) ?? 0) : 0;
-    if (have >= bytes && bytes > 0 && have > 0) continue;
+    const onlyGrows = path.startsWith('blobs/') || path.startsWith('logs/');
+    const staged = onlyGrows ? await sizeOf(to) : undefined;
+    if (staged !== undefined && staged >= bytes) continue;
     await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-    await fetchFile(options.from, path, have, to);
+    try {
+      await fetchFile(options.from, path, staged ?? 0, to);
+    } catch (error) {
+      // While the farm works, a job may be removed together with its logs.
+      if (missing === 'may-have-gone' && error instanceof LanyardError && error.code === 'NOT_FOUND') continue;
+      throw error;
+    }
     const got = await sizeOf(to);
     if (got === undefined || got < bytes)
       throw new LanyardError({ code: 'UNAVAILABLE', message: `${path} came with ${got ?? 0} of ${bytes} bytes` });
@@ -61,7 +84,8 @@ async function fetchFile({ url, tls }: Endpoint, path: string, offset: number, t
   const sent = httpsRequest(target, { ...tls, timeout: IDLE_MS }, (response) => {
     if (response.statusCode !== 200) {
       response.resume();
-      reject(new LanyardError({ code: 'UNAVAILABLE', message: `the coordinator answered ${response.statusCode} for ${path}` }));
+      const code = response.statusCode === 404 ? 'NOT_FOUND' : 'UNAVAILABLE';
+      reject(new LanyardError({ code, message: `the coordinator answered ${response.statusCode} for ${path}` }));
       return;
     }
     const file = createWriteStream(to, { flags: offset === 0 ? 'w' : 'a', mode: 0o600, flush: true });
@@ -78,6 +102,8 @@ async function install(dataFolder: string, staging: string, { files }: HandoverM
   const database = join(dataFolder, DATABASE);
   if ((await sizeOf(database)) !== undefined) await rename(database, `${database}.earlier`);
   for (const suffix of ['-wal', '-shm']) await rm(database + suffix, { force: true });
+  // The farm may have taken templates out since.
+  await rm(join(dataFolder, TEMPLATES), { recursive: true, force: true });
   for (const { path } of files) {
     const from = join(staging, path);
     if ((await sizeOf(from)) === undefined) continue;

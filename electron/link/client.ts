@@ -23,6 +23,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const WELCOME_TIMEOUT_MS = 30_000;
 const PING_MS = 15_000;
 const CLOSE_TIMEOUT_MS = 2_000;
+const SURE_REFUSALS = 2;
+/** Connections whose other end has shown the key that was expected. */
+const keyed = new WeakSet<WebSocket>();
 
 export interface LinkClientOptions {
   /** Where to try next; undefined: nowhere is known at the moment. */
@@ -63,6 +66,8 @@ class Client implements LinkClient {
   #state: 'connecting' | 'greeted' | 'up' | 'waiting' | 'ended' = 'connecting';
   /** Attempts to connect since the last stable connection. */
   #tries = 0;
+  /** Connections that ended right after both keys were shown, since one stood. */
+  #refusals = 0;
   #upSinceMs = 0;
   #heard = true;
   #flushPlanned: NodeJS.Immediate | undefined;
@@ -138,6 +143,10 @@ class Client implements LinkClient {
       maxPayload: LIMITS.messageBytes,
       perMessageDeflate: false,
       followRedirects: false,
+      finishRequest(request) {
+        request.once('socket', (socket) => socket.once('secureConnect', () => keyed.add(webSocket)));
+        request.end();
+      },
     });
     this.#webSocket = webSocket;
     webSocket.on('open', () => this.#opened(webSocket));
@@ -149,11 +158,26 @@ class Client implements LinkClient {
       const { reason, final } = refusal(response);
       this.#lost(webSocket, reason, final);
     });
-    webSocket.on('error', (error: NodeJS.ErrnoException) => this.#lost(webSocket, error.message || error.code || 'cannot connect', false));
+    webSocket.on('error', (error: NodeJS.ErrnoException) => {
+      const text = error.message || error.code || 'cannot connect';
+      this.#lost(webSocket, this.#state === 'connecting' ? this.#turnedAway(text, keyed.has(webSocket)) : text, false);
+    });
     webSocket.on('close', (code, reason) => this.#lost(webSocket, closeText(code, reason), false));
   }
 
+  /**
+   * The right coordinator answers, by its key, and hangs up: once may be chance. In TLS 1.3 a client hears of its own certificate
+   * only when it has done its part, and often by nothing but a closed connection.
+   */
+  #turnedAway(text: string, isKeyed: boolean): string {
+    // Addresses at which nobody answers may be tried in between.
+    if (isKeyed) this.#refusals += 1;
+    if (!isKeyed || this.#refusals < SURE_REFUSALS) return text;
+    return `the coordinator answers and does not take this device's key: it was probably removed from the farm, and can join again with a new invite (${text})`;
+  }
+
   #opened(webSocket: WebSocket): void {
+    this.#refusals = 0;
     if (this.#state !== 'connecting') return;
     const encoded = JSON.stringify(this.#options.handlers.hello());
     this.#state = 'greeted';

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { type Device, foundFarm, openDevice } from '../../electron/compose/device.ts';
 import { openLocator } from '../../electron/compose/locator.ts';
 import { type LanyardNode, type NodeOptions, startNode } from '../../electron/compose/node.ts';
+import type { Logger } from '../../electron/ports.ts';
 import { parseInvite } from '../../electron/trust/invite-text.ts';
 import { joinByInvite } from '../../electron/trust/joining.ts';
 import { coordinatorSettingsSchema, workerSettingsSchema } from '../../shared/settings.ts';
@@ -17,9 +18,10 @@ export async function startTestNode(options: {
   readonly invite?: string;
   readonly works?: boolean;
   readonly executors?: NodeOptions['executors'];
+  readonly logger?: Logger;
   readonly senses?: NodeOptions['senses'];
 }): Promise<LanyardNode> {
-  const { dataFolder, invite, works = true, executors, senses } = options;
+  const { dataFolder, invite, works = true, executors, senses, logger = silentLogger } = options;
   const device = await openDevice(dataFolder);
   if (device.roster.current === undefined) {
     if (invite === undefined) await foundFarm(device, String(options.coordinator?.farmName ?? 'farm'), hostname());
@@ -31,7 +33,7 @@ export async function startTestNode(options: {
       coordinator: coordinatorSettingsSchema.parse({ ...LOOPBACK, defaultImage: null, ...options.coordinator }),
       worker: workerSettingsSchema.parse({ discovery: false, ...options.worker }),
     },
-    logger: silentLogger,
+    logger,
     coordinates: true,
     works,
     rosterPollMs: 100,

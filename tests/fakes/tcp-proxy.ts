@@ -26,8 +26,14 @@ export interface TcpProxy {
 /** Bytes under way in one direction beyond which the proxy reads no more from the sender. */
 const HELD_BYTES = 1024 * 1024;
 
-/** Forwards a free port of 127.0.0.1 to `targetPort` on 127.0.0.1. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** Forwards a free port of 127.0.0.1, or what `listen` says, to `targetPort` on 127.0.0.1 or `target`. */
+export async function startTcpProxy(
+  targetPort: number,
+  {
+    listen = { host: '127.0.0.1', port: 0 },
+    target: targetHost = '127.0.0.1',
+  }: { readonly listen?: { readonly host: string; readonly port: number }; readonly target?: string } = {},
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let target = targetPort;
   let running = Promise.withResolvers<void>();
@@ -80,11 +86,11 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       near.resetAndDestroy();
       return;
     }
-    const far = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
+    const far = connect({ port: target, host: targetHost, allowHalfOpen: true });
     forward(near, far);
     forward(far, near);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(listen);
   await once(server, 'listening');
 
   return {

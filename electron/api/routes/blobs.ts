@@ -9,7 +9,7 @@ import type { HandlersOf } from '../route-types.ts';
 
 type Names = 'headBlob' | 'getBlob' | 'putBlob';
 
-export function blobHandlers({ blobs, settings }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
+export function blobHandlers({ blobs, gate, settings }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   return {
     async headBlob({ params }) {
       const blob = params.blob as BlobId;
@@ -24,6 +24,7 @@ export function blobHandlers({ blobs, settings }: ApiContext): HandlersOf<Pick<t
       });
     },
     async putBlob({ params, request, reply }) {
+      gate.assertOpen();
       const blob = params.blob as BlobId;
       const offset = byteCount(request.headers['upload-offset'], 'Upload-Offset');
       const total = byteCount(request.headers['upload-length'], 'Upload-Length');
@@ -36,7 +37,10 @@ export function blobHandlers({ blobs, settings }: ApiContext): HandlersOf<Pick<t
         });
       try {
         const source = (request.body as Readable | undefined) ?? Readable.from([]);
-        return await blobs.append(blob, offset, total, source);
+        const appended = await blobs.append(blob, offset, total, source);
+        // It may have come too late to be handed over with the others.
+        gate.assertOpen();
+        return appended;
       } catch (error) {
         if (error instanceof LanyardError && error.code === 'CONFLICT') reply.header('upload-offset', await blobs.received(blob));
         throw error;

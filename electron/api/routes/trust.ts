@@ -64,6 +64,10 @@ export function trustHandlers({ membership, handover }: ApiContext): HandlersOf<
       return { headers: { 'content-type': 'application/octet-stream', 'content-length': bytes }, body: content };
     },
     freezeHandover: ({ identity }) => handover.freeze(identity),
+    abandonHandover({ body, identity }) {
+      handover.abandon(identity, body.reason);
+      return ok;
+    },
     async completeHandover({ body, identity, request }) {
       const address = formatAddress(addressOf(request), body.peerPort);
       return { chain: [...(await handover.complete(identity, address))], coordinatorAt: [] };

@@ -13,9 +13,9 @@ import { seedJob } from './views.ts';
 type ExecuteRoute = (typeof SEED_ROUTES)['seedExecute'];
 
 export function seedExecuteHandlers(context: ApiContext): HandlersOf<{ seedExecute: ExecuteRoute }> {
-  const { farm, blobs, membership } = context;
+  const { farm, blobs, membership, gate } = context;
   const submit = async (spec: JobSpec, identity: Identity, host: string | undefined) => {
-    const { id, name } = await farm.submit(spec, identity);
+    const { id, name } = await gate.through(() => farm.submit(spec, identity));
     membership.record('job-submitted', identity.subject, { target: String(id), detail: name });
     return seedJob(farm.job(id as JobId), undefined, `http://${host}`);
   };

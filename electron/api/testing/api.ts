@@ -9,6 +9,7 @@ import { openBlobs } from '../../files/blobs.ts';
 import { openLogStore } from '../../files/log-store.ts';
 import { openTemplates } from '../../files/templates.ts';
 import type { Authenticator, Blobs, Handover, Logger, LogStore, Membership, Thumbnails } from '../../ports.ts';
+import { createGate } from '../gate.ts';
 import { createApi } from '../server.ts';
 
 /** An API on a real port with real blobs and logs, in front of a farm made by hand. */
@@ -96,6 +97,7 @@ export async function startApi(
     deviceOf: () => undefined,
     membership: nowhere<Membership>('membership', { record() {}, recordRefusal() {} }),
     handover: nowhere<Handover>('handover', {}),
+    gate: createGate(),
     settings: coordinatorSettingsSchema.parse(options.settings ?? {}),
     version: '9.9.9',
     logger,
