@@ -273,8 +273,9 @@ export async function checkCoordinator(
     [lanHost ?? '127.0.0.1', peerPort] as const,
   ];
   for (const [at, number] of wanted) if (number !== signpostPort) await assertFree(at, number);
-  const farm = device.roster.current?.farm.id ?? '';
-  openStore({ path: join(device.dataFolder, DATABASE), farm, wallMs: Date.now, logger }).close();
+  const { current } = device.roster;
+  if (current !== undefined)
+    openStore({ path: join(device.dataFolder, DATABASE), farm: current.farm.id, wallMs: Date.now, logger }).close();
 }
 
 async function assertFree(host: string, port: number): Promise<void> {

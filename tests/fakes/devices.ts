@@ -1,11 +1,15 @@
 import { hostname } from 'node:os';
+import type { ConnectionOptions } from 'node:tls';
+import type { Client } from '../../electron/api/client.ts';
 import { type Device, foundFarm, openDevice } from '../../electron/compose/device.ts';
 import { openLocator } from '../../electron/compose/locator.ts';
 import { type LanyardNode, type NodeOptions, startNode } from '../../electron/compose/node.ts';
 import type { Logger } from '../../electron/ports.ts';
 import { parseInvite } from '../../electron/trust/invite-text.ts';
 import { joinByInvite } from '../../electron/trust/joining.ts';
+import { pinnedClientOptions } from '../../electron/trust/tls.ts';
 import { coordinatorSettingsSchema, workerSettingsSchema } from '../../shared/settings.ts';
+import type { Role } from '../../shared/trust.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** Settings of a coordinator that is reached from this machine only, on ports that are free. */
@@ -54,4 +58,22 @@ export async function inviteWorker(client: {
   call(name: 'createInvite', options: { readonly body: { readonly role: 'worker'; readonly approve: true } }): Promise<{ text: string }>;
 }): Promise<string> {
   return (await client.call('createInvite', { body: { role: 'worker', approve: true } })).text;
+}
+
+/** A device of the farm in a role, with its own key in `dataFolder`; nothing runs on it. */
+export async function joinAs(
+  client: Pick<Client, 'call'>,
+  dataFolder: string,
+  role: Role,
+): Promise<Device & { readonly tls: ConnectionOptions }> {
+  const device = await openDevice(dataFolder);
+  await joinTestFarm(device, (await client.call('createInvite', { body: { role, approve: true } })).text, role);
+  return { ...device, tls: coordinatorTls(device) };
+}
+
+/** How a device connects to the coordinator that its roster names. */
+function coordinatorTls({ identity, roster }: Device): ConnectionOptions {
+  const coordinator = roster.current?.devices.find(({ id }) => id === roster.current?.coordinator);
+  if (coordinator === undefined) throw new Error('the device belongs to no farm');
+  return pinnedClientOptions(coordinator.certificate, identity);
 }
