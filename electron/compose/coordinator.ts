@@ -65,6 +65,9 @@ const connectionSchema = z.object({ url: z.string(), token: z.string(), workerTo
 /** How to reach a coordinator from its own machine: its address, an administrator's token, one for workers that poll, and its peer listener. */
 export type Connection = z.infer<typeof connectionSchema>;
 
+/** How long a coordinator that ends waits for its last answers to go out (ms). */
+const LAST_ANSWER_MS = 1_000;
+
 /** The file in a coordinator's data folder that lets its own user's commands in (mode 0600). */
 export const CONNECTION_FILE = 'connection.json';
 
@@ -149,7 +152,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
     const identify = ({ socket }: { readonly socket: object }) => deviceOf(socket);
     const link = attachLinkServer({ server: peerServer, path: LINK_PATH, identify, handlers: daemon.linkHandlers, logger });
     ends.push(
-      () => closeServer(peerServer),
+      () => endServer(peerServer),
       () => link.close(),
     );
     ends.push(followRoster(options, guard, daemon, next));
@@ -318,6 +321,15 @@ function isWildcard(host: string | null): boolean {
 function closeServer(server: Server): Promise<void> {
   server.closeAllConnections();
   return new Promise((resolve) => server.close(() => resolve()));
+}
+
+/** As `closeServer`, but answers under way get a moment: one of them may be the one that ends this coordinator. */
+async function endServer(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  const late = setTimeout(() => server.closeAllConnections(), LAST_ANSWER_MS);
+  await closed;
+  clearTimeout(late);
 }
 
 /** Keeps the tokens of earlier starts, so that scripts go on working after a restart. */

@@ -13,6 +13,7 @@ import { type FarmClient, firstLine, type Program, startProgram, TIMES } from '.
 
 /** The real program, as it is installed, on hosts of a LAN of their own. Jobs run on the hosts themselves. */
 
+const IMPOSTOR = fileURLToPath(new URL('support/impostor.ts', import.meta.url));
 const BAD_LINE = fileURLToPath(new URL('support/bad-line.ts', import.meta.url));
 const reason = lanUnavailable();
 const title = (what: string) => `${what}${reason === undefined ? '' : ` (skipped: ${reason})`}`;
@@ -319,5 +320,30 @@ describe.skipIf(reason !== undefined)(title('two farms on one LAN'), () => {
     expect((await a.call('getJob', { params: { job: stuck.id } })).state).toBe('QUEUED');
     expect((await b.call('audit')).entries.map(({ actor }) => actor)).not.toContain(a2.id);
     expect(await b1.log()).not.toContain(a2.id);
+  });
+
+  test('nor does a worker follow somebody who announces itself as its coordinator, word for word', async () => {
+    const one = await site.add('one');
+    const client = await one.client();
+    const two = await site.add('two', { invite: await client.invite() });
+    await client.untilNode('two', online);
+    const { farm } = await client.call('listDevices');
+    await Promise.all([one.end('SIGTERM'), two.end('SIGTERM')]);
+    // It knows of no address any more, and so listens to whoever announces itself.
+    await rm(join(two.dataFolder, 'coordinator-at.json'));
+    const heard: string[] = [];
+    const knocked = Promise.withResolvers<void>();
+    const impostor = (await site.lan.addHost()).spawn(process.execPath, [IMPOSTOR, join(site.folder, 'impostor'), farm.id, one.id]);
+    await firstLine(impostor);
+    impostor.stdout?.on('data', (text: Buffer) => {
+      heard.push(...text.toString().trim().split('\n'));
+      if (heard.includes('knock')) knocked.resolve();
+    });
+    await two.start();
+    await knocked.promise;
+    await one.start();
+    const again = await one.client();
+    await again.untilNode('two', online);
+    expect(heard).not.toContain('let in');
   });
 });
