@@ -16,7 +16,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_DESCRIPTIONS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'all went well',
-  jobFailed: 'the job that was waited for failed, timed out or was cancelled',
+  jobFailed: 'the job that was waited for failed, timed out or was cancelled; or `lanyard doctor` found what cannot work',
   usage: 'wrong usage, or an input that is not valid',
   unreachable: 'no coordinator answers',
   refused: 'the token is missing, unknown, or allows less',

@@ -23,6 +23,7 @@ export function createProgram(version: string, run: Run): Command {
   };
   addFarmCommands(program, add);
   addTrustCommands(add);
+  addNetworkCommands(add);
   addJobCommands(add);
   addTemplateCommands(add);
   addNodeCommands(add);
@@ -50,6 +51,19 @@ function addFarmCommands(program: Command, add: Add): void {
       return EXIT.ok;
     };
   }).addArgument(program.createArgument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']));
+}
+
+function addNetworkCommands(add: Add): void {
+  add(
+    'discover',
+    'list the farms and nodes that announce themselves on the local network',
+    async () => (await import('./discover.ts')).discover,
+  );
+  add(
+    'doctor',
+    'look for what keeps this machine from working in a farm, and say what to do',
+    async () => (await import('./doctor.ts')).doctor,
+  );
 }
 
 function addJobCommands(add: Add): void {

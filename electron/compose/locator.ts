@@ -37,7 +37,7 @@ export async function openLocator(options: {
 }): Promise<Locator> {
   const { device, discovery, logger } = options;
   const path = join(device.dataFolder, FILE);
-  let known: readonly string[] = await readAddresses(path);
+  let known: readonly string[] = await knownAddresses(device.dataFolder);
   let turn = 0;
   let made: { readonly key: string; readonly endpoint: Endpoint } | undefined;
 
@@ -93,9 +93,10 @@ export async function openLocator(options: {
   };
 }
 
-async function readAddresses(path: string): Promise<readonly string[]> {
+/** Where the coordinator's peer listener was reached before, the latest first; kept for the data folder's next start. */
+export async function knownAddresses(dataFolder: string): Promise<readonly string[]> {
   try {
-    return fileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return fileSchema.parse(JSON.parse(await readFile(join(dataFolder, FILE), 'utf8')));
   } catch {
     // Only hints: discovery or an invite gives others.
     return [];

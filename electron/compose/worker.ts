@@ -79,7 +79,15 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
     transfer,
     workspaces: await openWorkspaces({ folder: join(dataFolder, 'work'), cacheBytes, blobs, transfer, logger }),
     spools: await openLogSpools(join(dataFolder, 'logs'), settings.logBytesPerAttempt),
-    executors: options.executors ?? executors(options, dataFolder, description.maxParallel),
+    executors:
+      options.executors ??
+      createExecutors(settings, {
+        farm: device.roster.current?.farm.id ?? '',
+        node: id,
+        slots: description.maxParallel,
+        folder: dataFolder,
+        logger,
+      }),
     description,
     metrics: () => machine.metrics(),
     connect: (handlers) =>
@@ -131,14 +139,19 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
   };
 }
 
-function executors({ device, settings, logger }: WorkerNodeOptions, folder: string, slots: number): Executor[] {
+/** Those that the settings switch on. */
+export function createExecutors(
+  settings: WorkerSettings,
+  options: { readonly farm: string; readonly node: string; readonly slots: number; readonly folder: string; readonly logger: Logger },
+): Executor[] {
+  const { farm, node, slots, folder, logger } = options;
   const { docker, dockerSocket, allowNetwork, allowedImages, dockerMemoryMb, dockerCpus, fastStart } = settings;
   const list: Executor[] = [];
   if (docker)
     list.push(
       createDockerExecutor({
-        farm: device.roster.current?.farm.id ?? '',
-        node: device.identity.id,
+        farm,
+        node,
         slots,
         logger,
         fastStart,

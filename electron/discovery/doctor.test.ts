@@ -25,6 +25,8 @@ const sound: DoctorFacts = {
   unmatched: [],
   foundNodes: 3,
   ports: [{ name: 'API', host: '192.168.1.5', port: 7420, failure: null }],
+  isOwnCoordinator: true,
+  coordinator: { url: 'http://127.0.0.1:7420' },
   clock: { differenceMs: 300, uncertaintyMs: 600 },
   engines: [{ name: 'docker', status: { available: true, message: 'Docker 28.1' } }],
 };
@@ -39,6 +41,7 @@ describe('the doctor', () => {
       'interface docker0',
       'multicast on eth0',
       'API port',
+      'coordinator',
       'clock',
       'executor docker',
     ]);
@@ -53,6 +56,14 @@ describe('the doctor', () => {
     ['own packets that do not come back', { interfaces: [{ ...eth0, heardItself: false }] }, 'multicast on eth0', 'fail'],
     ['silence', { interfaces: [{ ...eth0, heardOthers: false }] }, 'multicast on eth0', 'warn'],
     ['a listener out of reach', { ports: [{ name: 'API', host: '192.168.1.5', port: 7420, failure: 'ECONNREFUSED' }] }, 'API port', 'fail'],
+    [
+      'a coordinator elsewhere out of reach',
+      { isOwnCoordinator: false, ports: [{ name: 'peer', host: '10.0.0.7', port: 7422, failure: 'EHOSTUNREACH' }] },
+      'peer port',
+      'fail',
+    ],
+    ['a farm that is none', { coordinator: undefined }, 'coordinator', 'warn'],
+    ['a coordinator that turns this device away', { coordinator: { failure: 'Refused.', fix: 'Join again.' } }, 'coordinator', 'fail'],
     ['a clock some seconds off', { clock: { differenceMs: -20_000, uncertaintyMs: 500 } }, 'clock', 'warn'],
     ['a clock hours off', { clock: { differenceMs: 7_200_000, uncertaintyMs: 500 } }, 'clock', 'fail'],
     ['a clock that cannot be read', { clock: { failure: 'no answer' } }, 'clock', 'warn'],
@@ -66,6 +77,15 @@ describe('the doctor', () => {
     const findings = about(facts, what);
     expect(findings.map((finding) => finding.level)).toEqual([level]);
     expect(findings[0]?.fix).toMatch(/\.$/);
+  });
+
+  test('is content with one of the addresses of a coordinator elsewhere', () => {
+    const reading = { name: 'peer', host: '10.0.0.7', port: 7422 };
+    const ports = [
+      { ...reading, failure: null },
+      { ...reading, failure: 'ECONNREFUSED' },
+    ];
+    expect(about({ isOwnCoordinator: false, ports }, 'peer port').map(({ level }) => level)).toEqual(['ok', 'warn']);
   });
 
   test('does not take the coarseness of a reading for a difference', () => {

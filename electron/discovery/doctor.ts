@@ -22,8 +22,12 @@ export interface DoctorFacts {
   /** Entries of the setting `only` that match no interface. */
   readonly unmatched: readonly string[];
   readonly foundNodes: number;
-  /** This machine's own listeners, tried by their addresses. */
+  /** Listeners of the coordinator, tried by their addresses. */
   readonly ports: readonly PortReading[];
+  /** The coordinator is this machine. */
+  readonly isOwnCoordinator: boolean;
+  /** Whether the coordinator talks with this device, or with the token given; undefined: it belongs to no farm, and no coordinator was named. */
+  readonly coordinator: { readonly url: string } | { readonly failure: string; readonly fix: string | null } | undefined;
   /** Undefined: there is no coordinator to compare with. */
   readonly clock: ClockReading | undefined;
   readonly engines: readonly { readonly name: string; readonly status: ExecutorStatus }[];
@@ -38,7 +42,8 @@ export function diagnose(facts: DoctorFacts): readonly Finding[] {
     ...facts.interfaces.map(aboutInterface),
     ...aboutChoice(facts),
     ...aboutMulticast(facts),
-    ...facts.ports.map(aboutPort),
+    ...facts.ports.map((port) => aboutPort(port, facts)),
+    aboutCoordinator(facts.coordinator),
     ...(facts.clock === undefined ? [] : [aboutClock(facts.clock)]),
     ...facts.engines.map(aboutEngine),
   ];
@@ -122,17 +127,43 @@ function firewallFix(platform: NodeJS.Platform): string {
   return 'Allow UDP port 5353 in the firewall (for example: ufw allow 5353/udp, or firewall-cmd --add-service=mdns).';
 }
 
-function aboutPort(port: PortReading): Finding {
+function aboutPort(port: PortReading, { ports, isOwnCoordinator }: DoctorFacts): Finding {
   const what = `${port.name} port`;
   const where = `${port.host}:${port.port}`;
-  if (port.failure === null)
-    return { level: 'ok', what, detail: `${where} answers on this machine. A firewall may still stop others.`, fix: null };
+  if (port.failure === null) {
+    const detail = isOwnCoordinator ? `${where} answers on this machine. A firewall may still stop others.` : `${where} answers.`;
+    return { level: 'ok', what, detail, fix: null };
+  }
+  if (isOwnCoordinator)
+    return {
+      level: 'fail',
+      what,
+      detail: `${where} cannot be reached from this machine itself: ${port.failure}.`,
+      fix: 'Check that the coordinator runs and listens on that address (setting lanHost), and that a firewall allows the port.',
+    };
+  // One of several addresses is enough.
+  const isOtherwiseReached = ports.some(({ name, failure }) => name === port.name && failure === null);
   return {
-    level: 'fail',
+    level: isOtherwiseReached ? 'warn' : 'fail',
     what,
-    detail: `${where} cannot be reached from this machine itself: ${port.failure}.`,
-    fix: 'Check that the coordinator runs and listens on that address (setting host), and that a firewall allows the port.',
+    detail: `the coordinator cannot be reached at ${where}: ${port.failure}.`,
+    fix: isOtherwiseReached
+      ? 'Nothing needs to be done: it is reached at another address.'
+      : 'Check that the coordinator is on and on this network, and that its firewall allows the port.',
   };
+}
+
+function aboutCoordinator(coordinator: DoctorFacts['coordinator']): Finding {
+  const what = 'coordinator';
+  if (coordinator === undefined)
+    return {
+      level: 'warn',
+      what,
+      detail: 'this device belongs to no farm.',
+      fix: 'Join one with `lanyard join`, or make one with `lanyard farm create NAME`.',
+    };
+  if ('url' in coordinator) return { level: 'ok', what, detail: `answers at ${coordinator.url}, and knows who asks.`, fix: null };
+  return { level: 'fail', what, detail: coordinator.failure, fix: coordinator.fix };
 }
 
 function aboutClock(clock: ClockReading): Finding {

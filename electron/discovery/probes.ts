@@ -1,5 +1,7 @@
-import { request } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import type { Clock, DiscoveryInterface, FoundNode } from '../ports.ts';
 import { createDiscovery, type DiscoveryOptions } from './mdns.ts';
 
@@ -51,9 +53,9 @@ export async function probeClock(clock: Clock, readOther: () => Promise<number>,
   }
 }
 
-/** Compares clocks by the Date header of whatever answer `GET url` gets. For plain HTTP. */
-export function probeHttpClock(clock: Clock, url: string, timeoutMs: number): Promise<ClockReading> {
-  return probeClock(clock, () => readHttpDate(url, timeoutMs), DATE_STEP_MS);
+/** Compares clocks by the Date header of whatever answer `GET url` gets. @param tls whose key must answer, for https */
+export function probeHttpClock(clock: Clock, url: string, timeoutMs: number, tls: ConnectionOptions = {}): Promise<ClockReading> {
+  return probeClock(clock, () => readHttpDate(url, timeoutMs, tls), DATE_STEP_MS);
 }
 
 export interface LanReading {
@@ -75,9 +77,10 @@ export async function probeLan(options: DiscoveryOptions, lookMs: number): Promi
 /** Seconds, the step of the Date header (RFC 9110, section 5.6.7). */
 const DATE_STEP_MS = 1_000;
 
-function readHttpDate(url: string, timeoutMs: number): Promise<number> {
+function readHttpDate(url: string, timeoutMs: number, tls: ConnectionOptions): Promise<number> {
   return new Promise((resolve, reject) => {
-    const asking = request(url, { timeout: timeoutMs, agent: false }, (response) => {
+    const request = url.startsWith('https:') ? httpsRequest : httpRequest;
+    const asking = request(url, { ...tls, timeout: timeoutMs, agent: false }, (response) => {
       response.destroy();
       resolve(Date.parse(response.headers.date ?? ''));
     });

@@ -4,7 +4,7 @@ import { type Admission, type JoinAnswer, type Role, type Roster, type SignedRos
 import type { Clock, Identity, Logger, Membership } from '../ports.ts';
 import { createAdmissions } from './admissions.ts';
 import type { Audit } from './audit.ts';
-import { nodeIdOf } from './certificate.ts';
+import { nodeIdOf, readDeviceCertificate } from './certificate.ts';
 import { formatConnectionString } from './connection-string.ts';
 import { addDevice, changeRoles, findDevice, removeDevice } from './farm.ts';
 import type { DeviceIdentity } from './identity.ts';
@@ -82,7 +82,7 @@ export function createMembership(options: MembershipOptions): Membership {
 
     async join({ secret, name, certificate }, from) {
       // First the certificate: an invite is not used up by a request that cannot succeed.
-      const device = nodeIdOf(certificate);
+      const device = readDeviceCertificate(certificate).id;
       let invite: ReturnType<typeof invites.redeem>;
       try {
         invite = invites.redeem(secret, from);

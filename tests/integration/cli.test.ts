@@ -1,48 +1,23 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { UpAnnouncement } from '../../electron/cli/up.ts';
 import { zipFolder } from '../../electron/files/zip.ts';
 import { decodePng } from '../../resources/examples/path-tracer/png.mjs';
 import { viewEventSchema } from '../../shared/view.ts';
+import { beginCommand, type Result, type Started, said } from './support/commands.ts';
 
 /** The command line from end to end: real processes, a coordinator and a worker with the host executor. */
-
-const MAIN = join(import.meta.dirname, '../../electron/cli/main.ts');
 
 let folder: string;
 let farm: Started;
 let announced: UpAnnouncement & { readonly url: string };
 
-interface Started {
-  readonly process: ChildProcess;
-  readonly result: Promise<Result>;
-}
-
-interface Result {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function environment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const clean = Object.entries(process.env).filter(([name]) => !/^(LANYARD_|MAX_PARALLEL_JOBS|DOCKER_|NO_COLOR|FORCE_COLOR)/.test(name));
-  return { ...Object.fromEntries(clean), ...extra };
-}
-
 function begin(argv: readonly string[], extra?: Readonly<Record<string, string>>): Started {
-  const child = spawn(process.execPath, [MAIN, ...argv], { cwd: folder, env: environment(extra), stdio: ['ignore', 'pipe', 'pipe'] });
-  const result = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(([[code], stdout, stderr]) => ({
-    code: code as number | null,
-    stdout,
-    stderr,
-  }));
-  return { process: child, result };
+  return beginCommand(folder, argv, extra);
 }
 
 /** Runs a command against the farm of this file. */
@@ -54,28 +29,6 @@ async function json<T>(...argv: readonly string[]): Promise<T> {
   const { code, stdout, stderr } = await lanyard('--json', ...argv);
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout) as T;
-}
-
-/** Waits for a line of stderr. */
-async function said(started: Started, pattern: RegExp): Promise<RegExpExecArray> {
-  if (started.process.stderr === null) throw new Error('started without a pipe');
-  let all = '';
-  for await (const [chunk] of on(started.process.stderr)) {
-    all += String(chunk);
-    const match = pattern.exec(all);
-    if (match !== null) return match;
-  }
-  throw new Error(`${pattern} was never said, but: ${all}`);
-}
-
-/** Data as it comes, without taking it from others that read. */
-async function* on(stream: NodeJS.ReadableStream): AsyncGenerator<[unknown]> {
-  const ended = once(stream, 'end').then(() => undefined);
-  for (;;) {
-    const next = await Promise.race([once(stream, 'data'), ended]);
-    if (next === undefined) return;
-    yield next as [unknown];
-  }
 }
 
 beforeAll(async () => {
