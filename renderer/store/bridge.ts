@@ -109,7 +109,7 @@ function applied(farm: FarmData, changes: Changes): Partial<FarmData> {
     ...(totals === undefined ? {} : { totals }),
     jobs,
     nodes,
-    ...(jobsMoved ? { jobIds: [...jobs.keys()].sort((a, b) => b - a) } : {}),
+    ...(jobsMoved ? { jobIds: snapshot === undefined ? moved(farm.jobIds, jobs, changes.jobs) : newestFirst(jobs.keys()) } : {}),
     ...(nodesMoved ? { nodeIds: sortedByName(nodes) } : {}),
     revision: farm.revision + 1,
   };
@@ -134,6 +134,31 @@ function put<Id, View>(known: Map<Id, View>, changes: ReadonlyMap<Id, View | nul
     }
   }
   return moved;
+}
+
+function newestFirst(ids: Iterable<number>): number[] {
+  return [...ids].sort((a, b) => b - a);
+}
+
+/** The ids after some came or went, without sorting those that stay: there may be a hundred thousand of them. */
+function moved(before: readonly number[], jobs: ReadonlyMap<number, JobView>, changes: Changes['jobs']): readonly number[] {
+  const stay = before.filter((id) => changes.get(id) !== null);
+  // What came is what is there and was not: in a list of descending ids that is soon seen.
+  const came = newestFirst([...changes.keys()].filter((id) => jobs.has(id) && !holds(before, id)));
+  if (came.length === 0) return stay;
+  if (stay.length === 0 || (came.at(-1) as number) > (stay[0] as number)) return [...came, ...stay];
+  return newestFirst([...came, ...stay]);
+}
+
+/** @param ids descending */
+function holds(ids: readonly number[], id: number): boolean {
+  let [low, high] = [0, ids.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ids[middle] as number) > id) low = middle + 1;
+    else high = middle;
+  }
+  return ids[low] === id;
 }
 
 function sortedByName(nodes: ReadonlyMap<string, NodeView>): string[] {

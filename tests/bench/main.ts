@@ -11,6 +11,7 @@ import { machineFacts } from './machine.ts';
 import { memory } from './memory.ts';
 import { placement, stalls } from './placement.ts';
 import { type Figures, tableLines, writeTable } from './report.ts';
+import { screens } from './screens.ts';
 import { submissions } from './submissions.ts';
 import { throughput } from './throughput.ts';
 
@@ -21,7 +22,7 @@ import { throughput } from './throughput.ts';
  * Usage: npm run bench -- [--only NAME]... [--quick] [--json FILE]
  *        npm run bench -- --render FILE      puts the figures of a `--json` file into docs/performance.md
  */
-const BENCHES: readonly Bench[] = [throughput, submissions, latency, placement, stalls, memory, containers, fastStart, logs];
+const BENCHES: readonly Bench[] = [throughput, submissions, latency, placement, stalls, memory, containers, fastStart, logs, screens];
 
 const { values } = parseArgs({
   options: {

@@ -13,7 +13,9 @@ const SMALL = { requirements: { cpu: 0.1, ramMb: 64 } };
 const SIZES = [{ width: 1280, height: 800 }, ...(process.argv.includes('--large') ? [{ width: 1920, height: 1080 }] : [])];
 
 /** Work of every kind: pictures, failures, a long job, one that cannot be placed, many small ones. */
-async function giveWork(farm: TestFarm): Promise<{ readonly pictures: number; readonly failed: number; readonly long: number }> {
+async function giveWork(
+  farm: TestFarm,
+): Promise<{ readonly pictures: number; readonly failed: number; readonly long: number; readonly assembled: number }> {
   const command = [join(ROOT, 'electron/cli/main.ts'), 'submit', join(ROOT, 'resources/examples/path-tracer')];
   const flags = [
     '--host',
@@ -52,7 +54,13 @@ async function giveWork(farm: TestFarm): Promise<{ readonly pictures: number; re
       priority: index % 4 === 0 ? 75 : 25,
       ...SMALL,
     });
-  return { pictures: 1, failed, long };
+  const [render, denoise] = [
+    await farm.submit({ name: 'shot 044: render', command: 'sleep 0.1', tasks: { kind: 'frames', frames: '1-24' }, ...SMALL }),
+    await farm.submit({ name: 'shot 044: shadows', command: 'sleep 30', tasks: { kind: 'frames', frames: '1-24' }, ...SMALL }),
+  ];
+  const assembled = await farm.submit({ name: 'shot 044: assemble', command: 'true', after: [render, denoise] as never[], ...SMALL });
+  await farm.submit({ name: 'shot 044: review copy', command: 'true', after: [assembled] as never[], ...SMALL });
+  return { pictures: 1, failed, long, assembled };
 }
 
 async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<typeof giveWork>>): Promise<void> {
@@ -78,6 +86,15 @@ async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<t
       },
     },
     settings: { hash: '#/settings' },
+    invite: {
+      hash: '#/settings',
+      async before(page) {
+        await page.getByRole('button', { name: 'Invite a device' }).click();
+        await page.getByRole('button', { name: 'Make the invite' }).click();
+        await page.getByRole('img', { name: 'The invite as a QR code' }).waitFor();
+      },
+    },
+    dependencies: { hash: `#/jobs/${jobs.assembled}` },
     palette: { hash: '#/jobs', before: (page) => page.keyboard.press('Control+k') },
   };
   for (const colorScheme of ['dark', 'light'] as const)

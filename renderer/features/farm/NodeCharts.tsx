@@ -2,7 +2,7 @@ import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef, useSyncExternalStore } from 'react';
 import UPlot from 'uplot';
 import { useNode } from '../../store/farm-store.ts';
-import { nodeHistory, type Sample } from '../../store/node-history.ts';
+import { latestSample, nodeHistory, type Sample } from '../../store/node-history.ts';
 import { formatTime } from '../../ui/format.ts';
 import css from './NodeCharts.module.css';
 
@@ -46,7 +46,7 @@ function ChartBox({ node, chart }: { readonly node: string; readonly chart: Char
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | null>(null);
   const report = useNode(node);
-  const latest = nodeHistory(node).at(-1);
+  const latest = latestSample(node);
   const figure = latest === undefined ? '–' : `${chart.value(latest).toFixed(chart.unit === 'MB/s' ? 1 : 0)} ${chart.unit}`;
 
   useEffect(() => {

@@ -1,5 +1,5 @@
 import '@xyflow/react/dist/style.css';
-import { Background, Controls, type Edge, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow } from '@xyflow/react';
+import { Background, Controls, type Edge, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow, useStore } from '@xyflow/react';
 import { Server } from 'lucide-react';
 import { memo, useMemo } from 'react';
 import type { NodeView } from '../../../shared/view.ts';
@@ -122,7 +122,33 @@ function ZoneBox({ data }: NodeProps) {
   );
 }
 
+/** Below this scale a card's words cannot be read, and a thousand cards in sight would cost every frame. */
+const LEGIBLE = 0.4;
+
 function MachineCard({ id }: NodeProps) {
+  const isLegible = useStore(({ transform }) => transform[2] >= LEGIBLE);
+  return isLegible ? <MachineDetails id={id} /> : <MachineDot id={id} />;
+}
+
+function MachineDot({ id }: { readonly id: string }) {
+  const name = useFarm((farm) => farm.nodes.get(id)?.description.name);
+  const status = useFarm((farm) => farm.nodes.get(id)?.status);
+  if (name === undefined || status === undefined) return null;
+  const { word, icon: Icon } = STATUS_LOOKS[status];
+  return (
+    <a
+      className={css.dot}
+      data-status={status}
+      href={hrefOf({ name: 'node', node: id })}
+      title={`${name}: ${word}`}
+      aria-label={`${name}: ${word}`}
+    >
+      <Icon aria-hidden />
+    </a>
+  );
+}
+
+function MachineDetails({ id }: { readonly id: string }) {
   const node = useNode(id);
   if (node === undefined) return null;
   const { description, status, availability, reason, running } = node;

@@ -32,6 +32,8 @@ function Reasons({ job }: { readonly job: number }) {
     return () => clearTimeout(timer);
   }, [client, job, Math.floor(revision / 8)]);
   if (explanation === null) return null;
+  // What the sentence says already needs no line of its own.
+  const obstacles = explanation.obstacles.filter(({ message, help }) => help !== null || !explanation.summary.includes(message));
   return (
     <section className={css.why} aria-label="Why it waits">
       <CircleHelp aria-hidden />
@@ -42,9 +44,9 @@ function Reasons({ job }: { readonly job: number }) {
             <span className={css.soft}> {plural(explanation.ahead, 'task')} ahead of it.</span>
           )}
         </p>
-        {explanation.obstacles.length > 0 && (
+        {obstacles.length > 0 && (
           <ul>
-            {explanation.obstacles.map(({ constraint, message, help }) => (
+            {obstacles.map(({ constraint, message, help }) => (
               <li key={constraint + message}>
                 {message} {help !== null && <strong>{help}</strong>}
               </li>

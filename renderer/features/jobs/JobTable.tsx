@@ -24,10 +24,10 @@ const COLUMNS: readonly { readonly title: string; readonly sort: JobSort | null;
 ];
 
 /** Rows beyond the edges, so that a quick scroll shows no gap. */
-const OVERSCAN = 12;
+const OVERSCAN = 8;
 
 /** The rows of the queue; only those in sight exist. */
-export function JobTable({ ids }: { readonly ids: readonly number[] }) {
+export const JobTable = memo(function JobTable({ ids }: { readonly ids: readonly number[] }) {
   const scroller = useRef<HTMLDivElement>(null);
   const density = usePreference((preferences) => preferences.density);
   const rowHeight = density === 'compact' ? 28 : 38;
@@ -89,7 +89,7 @@ export function JobTable({ ids }: { readonly ids: readonly number[] }) {
       </div>
     </div>
   );
-}
+});
 
 function HeadRow({ ids }: { readonly ids: readonly number[] }) {
   const sort = useJobsView((view) => view.sort);

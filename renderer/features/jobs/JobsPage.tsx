@@ -9,7 +9,7 @@ import page from '../../ui/page.module.css';
 import { JobActionButtons } from './JobActionButtons.tsx';
 import css from './JobsPage.module.css';
 import { JobTable } from './JobTable.tsx';
-import { chooseJobs, type JobGroup } from './job-list.ts';
+import { chooseJobs, chooseJobsInSlices, type JobGroup } from './job-list.ts';
 import { jobsView, selectJobs, useJobsView } from './jobs-view.ts';
 
 const GROUPS: readonly { readonly value: JobGroup; readonly label: string }[] = [
@@ -25,13 +25,12 @@ export function JobsPage() {
   const ids = useChosenJobs();
   const known = useFarm((farm) => farm.jobIds.length);
   const isLoading = useFarm((farm) => farm.farm === null);
-  const show = useJobsView((view) => view.show);
   const search = useJobsView((view) => view.search);
   return (
     <div className={page.page}>
       <header className={page.head}>
         <h1>Jobs</h1>
-        <Segmented label="Jobs to show" value={show} options={useGroups()} onChange={(value) => jobsView.setState({ show: value })} />
+        <Groups />
         <input
           data-search
           type="search"
@@ -52,16 +51,19 @@ export function JobsPage() {
   );
 }
 
-/** The groups, with how many there are of those that are not over. */
-function useGroups(): readonly { readonly value: JobGroup; readonly label: string }[] {
+/** The groups, with how many there are of those that are not over. Apart from the page: the numbers change with every frame. */
+function Groups() {
+  const show = useJobsView((view) => view.show);
   const totals = useFarm((farm) => farm.totals);
   const counts: Partial<Record<JobGroup, number>> =
     totals === null ? {} : { active: totals.jobs.RUNNING + totals.jobs.ASSIGNED, waiting: totals.jobs.QUEUED + totals.jobs.SUBMITTED };
-  return GROUPS.map(({ value, label }) => ({ value, label: counts[value] ? `${label} ${formatCount(counts[value])}` : label }));
+  const options = GROUPS.map(({ value, label }) => ({ value, label: counts[value] ? `${label} ${formatCount(counts[value])}` : label }));
+  return <Segmented label="Jobs to show" value={show} options={options} onChange={(value) => jobsView.setState({ show: value })} />;
 }
 
-/** At most this often is a long queue chosen and sorted again (ms). */
+/** At most this often is a long queue chosen and sorted again (ms), and never for more than this share of the time. */
 const CHOOSE_MS = 400;
+const CHOOSE_SHARE = 1 / 20;
 /** Up to here, at every change. */
 const SHORT = 2_000;
 
@@ -71,22 +73,39 @@ function useChosenJobs(): readonly number[] {
   const search = useJobsView((view) => view.search);
   const sort = useJobsView((view) => view.sort);
   const descending = useJobsView((view) => view.descending);
-  const [ids, setIds] = useState<readonly number[]>([]);
+  const [ids, setIds] = useState<readonly number[]>(() => {
+    const { jobs, jobIds } = farmStore.getState();
+    return chooseJobs(jobs, jobIds, { show, search, sort, descending });
+  });
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const choose = () => {
-      timer = undefined;
-      const { jobs, jobIds } = farmStore.getState();
-      setIds((before) => sameOr(before, chooseJobs(jobs, jobIds, { show, search, sort, descending })));
+    let isOver = false;
+    let hasChanged = false;
+    let wake: (() => void) | undefined;
+    const follow = async () => {
+      while (!isOver) {
+        hasChanged = false;
+        const begun = performance.now();
+        const { jobs, jobIds } = farmStore.getState();
+        const chosen = await chooseJobsInSlices(jobs, jobIds, { show, search, sort, descending }, () => isOver);
+        if (chosen === null || isOver) return;
+        setIds((before) => sameOr(before, chosen));
+        const restMs = Math.max(CHOOSE_MS, (performance.now() - begun) / CHOOSE_SHARE);
+        if (jobIds.length > SHORT) await new Promise((resolve) => setTimeout(resolve, restMs));
+        if (!hasChanged && !isOver)
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
     };
-    choose();
-    const stop = farmStore.subscribe(({ jobIds }) => {
-      if (jobIds.length <= SHORT) choose();
-      else timer ??= setTimeout(choose, CHOOSE_MS);
+    void follow();
+    const stop = farmStore.subscribe(() => {
+      hasChanged = true;
+      wake?.();
     });
     return () => {
+      isOver = true;
+      wake?.();
       stop();
-      clearTimeout(timer);
     };
   }, [show, search, sort, descending]);
   return ids;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { JobView } from '../../../shared/view.ts';
 import { estimateRest, estimateText } from './estimate.ts';
-import { chooseJobs, type JobWish } from './job-list.ts';
+import { chooseJobs, chooseJobsInSlices, type JobWish } from './job-list.ts';
 
 const COUNTS = { SUBMITTED: 0, QUEUED: 0, ASSIGNED: 0, RUNNING: 0, COMPLETED: 0, FAILED: 0, TIMED_OUT: 0, CANCELLED: 0 };
 
@@ -71,4 +71,14 @@ test('the rest of a job is told once three tasks have ended, as a range around t
   expect(estimateRest(job(1), 50_000)).toBeNull();
   expect(estimateText({ leastMs: 130_000, mostMs: 200_000 })).toBe('2–4 min');
   expect(estimateText({ leastMs: 5_200, mostMs: 5_900 })).toBe('5–6 s');
+});
+
+test('in slices the same jobs are chosen, in the same order', async () => {
+  const many = new Map(Array.from({ length: 5_000 }, (_, index) => [index + 1, job(index + 1, { name: `shot ${index % 7}` })]));
+  const ids = [...many.keys()].reverse();
+  for (const wish of [
+    { show: 'all', search: 'shot 3', sort: 'id', descending: true },
+    { show: 'waiting', search: '', sort: 'name', descending: false },
+  ] as const)
+    expect(await chooseJobsInSlices(many, ids, wish, () => false)).toEqual(chooseJobs(many, ids, wish));
 });

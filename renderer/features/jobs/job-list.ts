@@ -21,7 +21,36 @@ const GROUPS: Readonly<Record<JobGroup, (job: JobView) => boolean>> = {
   completed: (job) => job.state === 'COMPLETED',
 };
 
-const names = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+/** What a job is found and ordered by. */
+interface Keys {
+  readonly view: JobView;
+  /** Id, name and owner in lower case. */
+  readonly text: string;
+  /** Numbers in names are ordered as numbers: each is filled up with zeros. */
+  readonly name: string;
+  readonly owner: string;
+}
+
+const keysById = new Map<number, Keys>();
+
+/** Made once for each name: making them for a hundred thousand jobs at every letter that is typed would cost many frames. */
+function keysOf(job: JobView): Keys {
+  const known = keysById.get(job.id);
+  if (known !== undefined && known.view.name === job.name && known.view.owner === job.owner) return known;
+  const ordered = (text: string) => text.toLowerCase().replace(/\d{1,15}/g, (digits) => digits.padStart(15, '0'));
+  const text = `${job.id} ${job.name} ${job.owner}`.toLowerCase();
+  const keys = { view: job, text, name: ordered(job.name), owner: ordered(job.owner) };
+  keysById.set(job.id, keys);
+  return keys;
+}
+
+/** Forgets the keys of jobs that are gone, once they are many. */
+function forgetKeys(jobs: ReadonlyMap<number, JobView>): void {
+  if (keysById.size < 2 * jobs.size + 1_000) return;
+  for (const id of keysById.keys()) if (!jobs.has(id)) keysById.delete(id);
+}
+
+const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 const STATE_ORDER: readonly JobView['state'][] = [
   'RUNNING',
   'ASSIGNED',
@@ -34,8 +63,8 @@ const STATE_ORDER: readonly JobView['state'][] = [
 ];
 const ORDERS: Readonly<Record<JobSort, (a: JobView, b: JobView) => number>> = {
   id: (a, b) => a.id - b.id,
-  name: (a, b) => names.compare(a.name, b.name),
-  owner: (a, b) => names.compare(a.owner, b.owner),
+  name: (a, b) => byText(keysOf(a).name, keysOf(b).name),
+  owner: (a, b) => byText(keysOf(a).owner, keysOf(b).owner),
   state: (a, b) => STATE_ORDER.indexOf(a.state) - STATE_ORDER.indexOf(b.state),
   progress: (a, b) => endedCount(a.counts) / a.taskCount - endedCount(b.counts) / b.taskCount,
   priority: (a, b) => a.priority - b.priority,
@@ -47,23 +76,65 @@ const ORDERS: Readonly<Record<JobSort, (a: JobView, b: JobView) => number>> = {
  * @param newestFirst all ids, in descending order
  */
 export function chooseJobs(jobs: ReadonlyMap<number, JobView>, newestFirst: readonly number[], wish: JobWish): readonly number[] {
+  const isChosen = chooser(jobs, wish);
+  return ordered(jobs, isChosen === null ? newestFirst : newestFirst.filter(isChosen), wish);
+}
+
+/** Jobs looked at between two looks at the clock. */
+const STEP = 250;
+/** Then whoever scrolls and types gets a frame (ms). */
+const SLICE_MS = 3;
+
+/**
+ * As `chooseJobs`, in slices between which the screen goes on: for a long list.
+ * @returns null when `isOver` before the end
+ */
+export async function chooseJobsInSlices(
+  jobs: ReadonlyMap<number, JobView>,
+  newestFirst: readonly number[],
+  wish: JobWish,
+  isOver: () => boolean,
+): Promise<readonly number[] | null> {
+  const isChosen = chooser(jobs, wish);
+  if (isChosen === null) return ordered(jobs, newestFirst, wish);
+  const chosen: number[] = [];
+  let begun = performance.now();
+  for (let at = 0; at < newestFirst.length; at += STEP) {
+    if (performance.now() - begun > SLICE_MS) {
+      await new Promise((resolve) => setTimeout(resolve));
+      if (isOver()) return null;
+      begun = performance.now();
+    }
+    for (const id of newestFirst.slice(at, at + STEP)) if (isChosen(id)) chosen.push(id);
+  }
+  return ordered(jobs, chosen, wish);
+}
+
+/** @returns null when all jobs are chosen */
+function chooser(jobs: ReadonlyMap<number, JobView>, wish: JobWish): ((id: number) => boolean) | null {
   const words = wish.search.toLowerCase().split(/\s+/).filter(Boolean);
   const isWanted = GROUPS[wish.show];
-  const chosen =
-    wish.show === 'all' && words.length === 0
-      ? newestFirst
-      : newestFirst.filter((id) => {
-          const job = jobs.get(id);
-          return job !== undefined && isWanted(job) && fits(job, words);
-        });
-  if (wish.sort === 'id') return wish.descending ? chosen : [...chosen].reverse();
-  const order = ORDERS[wish.sort];
-  const sign = wish.descending ? -1 : 1;
-  return [...chosen].sort((a, b) => sign * order(jobs.get(a) as JobView, jobs.get(b) as JobView) || b - a);
+  if (wish.show === 'all' && words.length === 0) return null;
+  return (id) => {
+    const job = jobs.get(id);
+    return job !== undefined && isWanted(job) && fits(job, words);
+  };
+}
+
+function ordered(jobs: ReadonlyMap<number, JobView>, chosen: readonly number[], { sort, descending }: JobWish): readonly number[] {
+  if (sort === 'id') return descending ? chosen : [...chosen].reverse();
+  const order = ORDERS[sort];
+  const sign = descending ? -1 : 1;
+  forgetKeys(jobs);
+  return chosen
+    .map((id) => jobs.get(id))
+    .filter((job) => job !== undefined)
+    .sort((a, b) => sign * order(a, b) || b.id - a.id)
+    .map(({ id }) => id);
 }
 
 function fits(job: JobView, words: readonly string[]): boolean {
   if (words.length === 0) return true;
-  const text = `${job.id} ${job.name} ${job.owner}`.toLowerCase();
+  const { text } = keysOf(job);
   return words.every((word) => text.includes(word));
 }

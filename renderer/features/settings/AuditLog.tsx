@@ -31,7 +31,8 @@ export function AuditLog() {
   return (
     <Panel title="Audit log">
       {error !== null && <ErrorNote error={error} />}
-      <div className={css.scroll}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
+      <section className={css.scroll} tabIndex={0} aria-label="Entries">
         <table className={css.table}>
           <thead>
             <tr>
@@ -59,7 +60,7 @@ export function AuditLog() {
             Show older entries
           </button>
         )}
-      </div>
+      </section>
     </Panel>
   );
 }

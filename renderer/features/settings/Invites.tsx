@@ -83,7 +83,7 @@ function MadeInvite({ invite, isApproved }: { readonly invite: Invite; readonly 
     <div className={css.invite}>
       <QrCode text={invite.link} label="The invite as a QR code" />
       <div className={css.stack}>
-        <p>On the device: open Lanyard, choose “Join a farm” and show it this code or paste the link; or run the command.</p>
+        <p>On the device: open Lanyard and paste the link, or run the command. The code is the link, for a device with a camera.</p>
         <CopyField label="Link" text={invite.link} />
         <CopyField label="Command" text={command} />
         <p className={css.soft}>

@@ -56,7 +56,7 @@ export function Tokens() {
               <tr key={token.id}>
                 <td>{token.name}</td>
                 <td>{ROLE_WORDS[token.role].word}</td>
-                <td className={css.soft}>{token.expiresAt === null ? 'revoked' : formatFullTime(token.expiresAt)}</td>
+                <td className={css.soft}>{token.expiresAt === null ? 'until revoked' : formatFullTime(token.expiresAt)}</td>
                 <td className={css.soft}>{token.lastUsedAt === null ? 'never' : formatFullTime(token.lastUsedAt)}</td>
                 <td className={css.right}>
                   <button
