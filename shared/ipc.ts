@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { ROUTES } from './api.ts';
 import { type ErrorValue, errorSchema } from './errors.ts';
 import type { CallName } from './lanyard-client.ts';
+import { LIMITS } from './limits.ts';
 import type { LogRecord } from './protocol.ts';
+import { roleSchema } from './trust.ts';
 import { viewEventSchema } from './view.ts';
 
 /**
@@ -19,7 +21,24 @@ export const UPLOAD_PIECE_BYTES = 4 * 1024 * 1024;
 export const IPC_STREAMS = 64;
 
 const stream = z.number().int().min(1);
+const token = z.string().max(64);
 const output = { task: z.string().max(64), path: z.string().max(4_096) };
+
+/** A file on this machine's disk that the person gave to the app. */
+export const openedFileSchema = z.object({ token, name: z.string(), bytes: z.number().int().min(0) });
+export type OpenedFile = z.infer<typeof openedFileSchema>;
+
+/** What this machine is in its farm. */
+export const membershipSchema = z.object({
+  /** Null: it belongs to none yet. */
+  farm: z.object({ id: z.string(), name: z.string() }).nullable(),
+  device: z.object({ id: z.string(), fingerprint: z.string(), name: z.string() }),
+  roles: z.array(roleSchema),
+  coordinates: z.boolean(),
+  /** Whether the device's key is sealed by the system's keyring, or lies in a file that only its user may read. */
+  keyProtection: z.enum(['keyring', 'file']),
+});
+export type Membership = z.infer<typeof membershipSchema>;
 
 /** What a window may ask; parsed by the main process, which believes nothing of it before. */
 export const ipcRequestSchema = z.discriminatedUnion('kind', [
@@ -50,6 +69,22 @@ export const ipcRequestSchema = z.discriminatedUnion('kind', [
     bytes: z.instanceof(Uint8Array).refine((bytes) => bytes.byteLength <= UPLOAD_PIECE_BYTES, 'the piece is too large'),
   }),
   z.strictObject({ kind: z.literal('upload-end'), stream }),
+  /** What the system asks of the app: files and links to open. */
+  z.strictObject({ kind: z.literal('openings'), stream }),
+  z.strictObject({ kind: z.literal('read-opened'), token, start: z.number().int().min(0), end: z.number().int().min(0) }),
+  /** The answer is the blob; its progress are events of the stream. */
+  z.strictObject({ kind: z.literal('upload-opened'), stream, token }),
+  z.strictObject({ kind: z.literal('membership') }),
+  z.strictObject({ kind: z.literal('create-farm'), name: z.string().trim().min(1).max(LIMITS.nameLength) }),
+  /** An event of the stream says that an administrator has to look; stopping the stream gives up. */
+  z.strictObject({ kind: z.literal('join-farm'), stream, invite: z.string().max(4_096) }),
+  /** Submits the job that comes with the app; the answer is its number. */
+  z.strictObject({ kind: z.literal('run-sample') }),
+  z.strictObject({ kind: z.literal('desktop-settings') }),
+  /** Checked together with the settings that it leaves as they are. */
+  z.strictObject({ kind: z.literal('change-desktop-settings'), change: z.record(z.string().max(64), z.unknown()) }),
+  /** The answer is the file that it wrote; null when the person chose none. */
+  z.strictObject({ kind: z.literal('collect-diagnostics') }),
 ]);
 export type IpcRequest = z.input<typeof ipcRequestSchema>;
 
@@ -67,6 +102,9 @@ export const ipcEventSchema = z.object({
     }),
     z.object({ kind: z.literal('ended'), error: errorSchema.nullable() }),
     z.object({ kind: z.literal('progress'), done: z.number(), total: z.number() }),
+    z.object({ kind: z.literal('opened'), file: openedFileSchema }),
+    z.object({ kind: z.literal('link'), link: z.string() }),
+    z.object({ kind: z.literal('waiting') }),
   ]),
 });
 type ParsedEvent = z.infer<typeof ipcEventSchema>['event'];
@@ -94,4 +132,6 @@ export interface IpcBridge {
   request(request: IpcRequest): Promise<IpcAnswer>;
   /** @returns how to stop listening */
   listen(listener: (event: unknown) => void): () => void;
+  /** Opens a `File` that the person dropped or chose where it lies on the disk; the answer is an `OpenedFile`. One that lies nowhere is refused. */
+  open(file: unknown): Promise<IpcAnswer>;
 }

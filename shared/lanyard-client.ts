@@ -57,6 +57,8 @@ export interface UploadSource {
   readonly bytes: number;
   /** Bytes from `start` up to `end`, not included. */
   read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** By which the desktop app finds it on the disk, to read it there: a `File` of the page, or the token of a file that it opened. */
+  readonly handle?: unknown;
 }
 
 export interface UploadProgress {

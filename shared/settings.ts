@@ -170,3 +170,17 @@ export const workerSettingsSchema = z.strictObject({
   stopGraceMs: ms('time between asking a task to end and killing it', 5_000, 0),
 });
 export type WorkerSettings = Readonly<z.infer<typeof workerSettingsSchema>>;
+
+/** Settings of the desktop app alone. */
+export const desktopSettingsSchema = z.strictObject({
+  startAtLogin: z.boolean().default(false).describe('start hidden, in the tray, when the user logs in'),
+  closeToTray: z.boolean().default(true).describe('closing the window leaves the app at work in the tray'),
+  notifyJobs: z.boolean().default(true).describe('a notification when a job ends and no window of the app is in front'),
+  updates: z.enum(['automatic', 'ask', 'off']).default('automatic').describe('off: for labs that install updates themselves'),
+  updateUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('address of the folder with the update feed; default: that of the build'),
+  updateKey: z.string().max(1_000).optional().describe('Ed25519 public key that signs that feed (base64); default: that of the build'),
+});
+export type DesktopSettings = Readonly<z.infer<typeof desktopSettingsSchema>>;

@@ -1,58 +1,152 @@
 import { hostname } from 'node:os';
 import { LanyardError } from '../../shared/errors.ts';
+import type { NodeId } from '../../shared/ids.ts';
+import type { Membership } from '../../shared/ipc.ts';
 import { type Client, createClient } from '../api/client.ts';
-import { readSettingsFile, resolveSettings } from '../cli/settings.ts';
-import { foundFarm, openDevice } from '../compose/device.ts';
-import { startNode } from '../compose/node.ts';
-import type { Logger } from '../ports.ts';
+import type { Settings } from '../cli/settings.ts';
+import { type Device, foundFarm, openDevice } from '../compose/device.ts';
+import { joinFarm } from '../compose/join.ts';
+import { type LanyardNode, startNode } from '../compose/node.ts';
+import type { Logger, OwnerSenses } from '../ports.ts';
+import type { KeyProtection } from './key-protection.ts';
 
-/** The coordinator and worker that this app runs. */
+/** What this app is in a farm: nothing yet, or whatever roles the farm gives this device. */
 export interface OwnFarm {
-  readonly client: Client;
+  /** This machine among the farm's. */
+  readonly node: NodeId;
+  /** @throws LanyardError CONFLICT while the device belongs to no farm */
+  client(): Client;
+  membership(): Membership;
+  /** @throws LanyardError CONFLICT, and what `startNode` throws */
+  create(farmName: string): Promise<void>;
+  /** @throws LanyardError as `joinFarm` */
+  join(invite: string, signal: AbortSignal, waiting: () => void): Promise<void>;
+  /** Calls back once it belongs to a farm, now or later. */
+  onFarm(listener: () => void): void;
   /** Tasks that this machine runs now. */
-  runningTasks(): Promise<number>;
-  isPaused(): boolean;
-  /** Takes no new work for a while; null: takes it again. */
-  pauseFor(ms: number | null): Promise<void>;
+  runningTasks(): number;
+  isConnected(): boolean;
+  /** As `pause` takes it. */
+  pausedUntil(): Promise<number | null | undefined>;
+  /** @param until wall clock, ms since 1970; null: until further notice; undefined: ends the pause */
+  pause(until: number | null | undefined): Promise<void>;
+  /** What `senses` would say has changed. */
+  look(): void;
+  /** Takes no new work while what runs goes on to its end. */
+  drain(isDraining: boolean): void;
   close(): Promise<void>;
 }
 
-/** @throws LanyardError when the data folder is in use, a setting is not valid, or the port is taken */
-export async function openFarm({ dataFolder, logger }: { readonly dataFolder: string; readonly logger: Logger }): Promise<OwnFarm> {
-  const settings = resolveSettings({ flags: {}, environment: process.env, file: await readSettingsFile(dataFolder) });
-  const device = await openDevice(dataFolder);
-  if (device.roster.current === undefined) await foundFarm(device, settings.coordinator.farmName, hostname());
-  const node = await startNode({
-    device,
-    settings,
-    logger,
-    coordinates: true,
-    works: true,
-  });
-  if (node.coordinator === undefined) throw new LanyardError({ code: 'CONFLICT', message: 'this device does not coordinate its farm' });
-  const client = createClient(node.coordinator.connection);
-  let resume: NodeJS.Timeout | undefined;
-  const set = async (availability: 'available' | 'paused') => {
-    clearTimeout(resume);
-    resume = undefined;
-    await client.call('updateNode', { params: { node: device.identity.id }, body: { availability } });
-  };
-  return {
-    client,
-    isPaused: () => resume !== undefined,
-    async runningTasks() {
-      return (await client.call('getNode', { params: { node: device.identity.id } })).running.length;
-    },
-    async pauseFor(ms) {
-      await set(ms === null ? 'available' : 'paused');
-      if (ms !== null)
-        resume = setTimeout(() => {
-          set('available').catch((error: unknown) => logger.error('the pause did not end', { error: String(error) }));
-        }, ms);
-    },
-    async close() {
-      clearTimeout(resume);
-      await node.close();
-    },
-  };
+interface OwnFarmOptions {
+  readonly dataFolder: string;
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly senses: Partial<OwnerSenses>;
+  readonly protection: KeyProtection;
+}
+
+/** Opens this device, and starts what it is in its farm. @throws LanyardError when the data folder is in use, or a port is taken */
+export async function openFarm(options: OwnFarmOptions): Promise<OwnFarm> {
+  const { dataFolder, protection } = options;
+  const device = await openDevice(dataFolder, protection.wrap === undefined ? {} : { wrap: protection.wrap });
+  const farm = new DeviceFarm(device, options);
+  if (device.roster.current !== undefined) await farm.start();
+  return farm;
+}
+
+class DeviceFarm implements OwnFarm {
+  private readonly device: Device;
+  private readonly options: OwnFarmOptions;
+  private readonly listeners: (() => void)[] = [];
+  private running: LanyardNode | undefined;
+  private made: { readonly where: object; readonly client: Client } | undefined;
+
+  constructor(device: Device, options: OwnFarmOptions) {
+    this.device = device;
+    this.options = options;
+  }
+
+  get node(): NodeId {
+    return this.device.identity.id;
+  }
+
+  async start(): Promise<void> {
+    const { device } = this;
+    const { settings, logger, senses } = this.options;
+    const node = await startNode({ device, settings, logger, senses, coordinates: true, works: true });
+    this.running = node;
+    void node.failed.then((reason) => logger.error('this machine no longer takes part in its farm', { reason }));
+    for (const listener of this.listeners) listener();
+  }
+
+  client(): Client {
+    if (this.running === undefined)
+      throw new LanyardError({ code: 'CONFLICT', message: 'This machine belongs to no farm yet.', hint: 'Make one, or join one.' });
+    // On its own machine with the administrator's token; elsewhere with this device's key, and wherever coordination went.
+    const where = this.running.coordinator?.connection ?? this.running.coordinatorEndpoint();
+    if (where === undefined)
+      throw new LanyardError({ code: 'UNAVAILABLE', message: 'It is not known where the coordinator of the farm is.' });
+    if (this.made?.where !== where) this.made = { where, client: createClient(where) };
+    return this.made.client;
+  }
+
+  membership(): Membership {
+    const { identity, roster } = this.device;
+    const { protection } = this.options;
+    const farm = roster.current;
+    return {
+      farm: farm === undefined ? null : { id: farm.farm.id, name: farm.farm.name },
+      device: { id: identity.id, fingerprint: identity.shortFingerprint, name: this.name() },
+      roles: [...(farm?.devices.find(({ id }) => id === identity.id)?.roles ?? [])],
+      coordinates: farm?.coordinator === identity.id,
+      keyProtection: protection.state,
+    };
+  }
+
+  async create(farmName: string): Promise<void> {
+    await foundFarm(this.device, farmName, this.name());
+    await this.start();
+  }
+
+  async join(invite: string, signal: AbortSignal, waiting: () => void): Promise<void> {
+    await joinFarm({ device: this.device, name: this.name(), invite, signal, waiting, logger: this.options.logger });
+    await this.start();
+  }
+
+  onFarm(listener: () => void): void {
+    this.listeners.push(listener);
+    if (this.running !== undefined) listener();
+  }
+
+  runningTasks(): number {
+    return this.running?.worker?.running() ?? 0;
+  }
+
+  isConnected(): boolean {
+    return this.running?.worker?.isConnected() ?? false;
+  }
+
+  async pausedUntil(): Promise<number | null | undefined> {
+    return await this.running?.worker?.owner.pausedUntil();
+  }
+
+  async pause(until: number | null | undefined): Promise<void> {
+    await this.running?.worker?.owner.pause(until);
+  }
+
+  look(): void {
+    void this.running?.worker?.owner.look();
+  }
+
+  drain(isDraining: boolean): void {
+    this.running?.worker?.drain(isDraining);
+  }
+
+  async close(): Promise<void> {
+    await this.running?.close();
+  }
+
+  private name(): string {
+    return this.options.settings.worker.name ?? hostname();
+  }
 }

@@ -1,6 +1,6 @@
-import { contextBridge, ipcRenderer } from 'electron';
+import { contextBridge, ipcRenderer, webUtils } from 'electron';
 import type { IpcBridge } from '../../shared/ipc.ts';
-import { IPC_EVENTS, IPC_REQUESTS } from '../../shared/ipc-channels.ts';
+import { IPC_EVENTS, IPC_PATHS, IPC_REQUESTS } from '../../shared/ipc-channels.ts';
 
 /** Carries messages and reads none: the main process parses what the window asks. */
 const bridge: IpcBridge = {
@@ -10,6 +10,8 @@ const bridge: IpcBridge = {
     ipcRenderer.on(IPC_EVENTS, onEvent);
     return () => ipcRenderer.removeListener(IPC_EVENTS, onEvent);
   },
+  // The page hands over a file and never sees or names a path.
+  open: (file) => ipcRenderer.invoke(IPC_PATHS, file instanceof File ? webUtils.getPathForFile(file) : ''),
 };
 
 contextBridge.exposeInMainWorld('lanyard', bridge);

@@ -8,11 +8,15 @@ import { app, dialog, ipcMain, type WebContents } from 'electron';
 import { type ErrorValue, invalid, LanyardError } from '../../shared/errors.ts';
 import type { AttemptId } from '../../shared/ids.ts';
 import { IPC_STREAMS, type IpcAnswer, type IpcEvent, ipcRequestSchema } from '../../shared/ipc.ts';
-import { IPC_EVENTS, IPC_REQUESTS } from '../../shared/ipc-channels.ts';
+import { IPC_EVENTS, IPC_PATHS, IPC_REQUESTS } from '../../shared/ipc-channels.ts';
 import type { LogRecord } from '../../shared/protocol.ts';
 import type { Client } from '../api/client.ts';
 import type { Logger } from '../ports.ts';
+import type { OpenedFiles } from './opened-files.ts';
+import type { Opening } from './opening-queue.ts';
+import type { OwnFarm } from './own-farm.ts';
 import { APP_ORIGIN } from './security.ts';
+import type { AppSettings } from './settings.ts';
 
 /** Bytes of an output that a window may have at once. */
 const READ_BYTES = 512 * 1024 * 1024;
@@ -28,35 +32,51 @@ interface OpenStream {
   readonly folder?: string;
 }
 
+/** What of the app itself a window may ask for. */
+export interface DesktopActions {
+  readonly farm: OwnFarm;
+  readonly settings: AppSettings;
+  readonly files: OpenedFiles;
+  /** Calls back with what the app was asked to open, from what waits already on; until the window is gone. */
+  listen(listener: (opening: Opening) => void): () => void;
+  collectDiagnostics(): Promise<string | null>;
+  /** @returns the number of the job */
+  runSample(): Promise<number>;
+}
 /** Answers what windows ask, each by its own; who is not one of the app's pages gets nothing. */
-export function answerWindows(client: Client, logger: Logger): void {
+export function answerWindows(desktop: DesktopActions, logger: Logger): void {
   const windows = new WeakMap<WebContents, WindowRequests>();
-  ipcMain.handle(IPC_REQUESTS, async (event, message: unknown): Promise<IpcAnswer> => {
-    const frame = event.senderFrame;
-    if (frame === null || frame !== event.sender.mainFrame || frame.origin !== APP_ORIGIN)
-      return { ok: false, error: { code: 'FORBIDDEN', message: 'only the app’s own page may ask' } };
-    const known = windows.get(event.sender) ?? new WindowRequests(client, event.sender);
-    windows.set(event.sender, known);
-    try {
-      const parsed = ipcRequestSchema.safeParse(message);
-      if (!parsed.success) throw invalid(parsed.error, 'the request');
-      return { ok: true, value: await known.answer(parsed.data) };
-    } catch (error) {
-      if (error instanceof LanyardError) return { ok: false, error: error.toValue() };
-      logger.error('a request of the window failed', { error: String(error) });
-      return { ok: false, error: { code: 'INTERNAL', message: 'Something went wrong inside the app; its log says more.' } };
-    }
+  const handle = (channel: string, answer: (contents: WebContents, message: unknown) => Promise<unknown>) =>
+    ipcMain.handle(channel, async (event, message: unknown): Promise<IpcAnswer> => {
+      const frame = event.senderFrame;
+      if (frame === null || frame !== event.sender.mainFrame || frame.origin !== APP_ORIGIN)
+        return { ok: false, error: { code: 'FORBIDDEN', message: 'only the app’s own page may ask' } };
+      try {
+        return { ok: true, value: await answer(event.sender, message) };
+      } catch (error) {
+        if (error instanceof LanyardError) return { ok: false, error: error.toValue() };
+        logger.error('a request of the window failed', { error: String(error) });
+        return { ok: false, error: { code: 'INTERNAL', message: 'Something went wrong inside the app; its log says more.' } };
+      }
+    });
+  handle(IPC_REQUESTS, async (contents, message) => {
+    const parsed = ipcRequestSchema.safeParse(message);
+    if (!parsed.success) throw invalid(parsed.error, 'the request');
+    const known = windows.get(contents) ?? new WindowRequests(desktop, contents);
+    windows.set(contents, known);
+    return await known.answer(parsed.data);
   });
+  handle(IPC_PATHS, async (_, path) => await desktop.files.add(String(path)));
 }
 
 /** What one window has under way; ends with it. */
 class WindowRequests {
-  private readonly client: Client;
+  private readonly desktop: DesktopActions;
   private readonly contents: WebContents;
   private readonly streams = new Map<number, OpenStream>();
 
-  constructor(client: Client, contents: WebContents) {
-    this.client = client;
+  constructor(desktop: DesktopActions, contents: WebContents) {
+    this.desktop = desktop;
     this.contents = contents;
     contents.on('destroyed', () => this.stopAll());
     contents.on('did-start-navigation', (details) => details.isMainFrame && !details.isSameDocument && this.stopAll());
@@ -86,8 +106,33 @@ class WindowRequests {
       case 'upload-piece':
         return await appendFile(join(this.folderOf(request.stream), 'input.zip'), request.bytes);
       case 'upload-end':
-        return await this.upload(request.stream);
+        return await this.upload(request.stream, join(this.folderOf(request.stream), 'input.zip'));
+      case 'upload-opened':
+        this.open(request.stream);
+        return await this.upload(request.stream, this.desktop.files.path(request.token));
+      case 'read-opened':
+        return await this.desktop.files.read(request.token, request.start, request.end);
+      case 'openings':
+        return this.listen(this.open(request.stream), request.stream);
+      case 'membership':
+        return this.desktop.farm.membership();
+      case 'create-farm':
+        return await this.desktop.farm.create(request.name);
+      case 'join-farm':
+        return await this.join(this.open(request.stream), request);
+      case 'run-sample':
+        return await this.desktop.runSample();
+      case 'desktop-settings':
+        return this.desktop.settings.desktop;
+      case 'change-desktop-settings':
+        return await this.desktop.settings.change(request.change);
+      case 'collect-diagnostics':
+        return await this.desktop.collectDiagnostics();
     }
+  }
+
+  private get client(): Client {
+    return this.desktop.farm.client();
   }
 
   private open(stream: number, folder?: string): AbortController {
@@ -157,8 +202,19 @@ class WindowRequests {
     return folder;
   }
 
-  private async upload(stream: number): Promise<string> {
-    const path = join(this.folderOf(stream), 'input.zip');
+  private async join({ signal }: AbortController, { stream, invite }: Of<'join-farm'>): Promise<void> {
+    await this.desktop.farm.join(invite, signal, () => this.send(stream, { kind: 'waiting' }));
+  }
+
+  private listen({ signal }: AbortController, stream: number): void {
+    signal.addEventListener(
+      'abort',
+      this.desktop.listen((opening) => this.send(stream, opening)),
+      { once: true },
+    );
+  }
+
+  private async upload(stream: number, path: string): Promise<string> {
     const signal = this.streams.get(stream)?.abort.signal;
     const { blob } = await this.client.uploadBlob(path, (done, total) => this.send(stream, { kind: 'progress', done, total }), signal);
     return blob;

@@ -27,7 +27,7 @@ export function trustAppScheme(): void {
 export function serveAppFiles(folder: string): void {
   protocol.handle('app', async (request) => {
     const url = new URL(request.url);
-    const path = join(folder, decodeURIComponent(url.pathname === '/' ? '/index.html' : url.pathname));
+    const path = join(folder, decoded(url.pathname === '/' ? '/index.html' : url.pathname));
     const type = TYPES[extname(path)];
     // Node's URL gives no origin to a scheme that it does not know.
     if (`${url.protocol}//${url.host}` !== APP_ORIGIN || !path.startsWith(folder + sep) || type === undefined)
@@ -41,6 +41,15 @@ export function serveAppFiles(folder: string): void {
   const isAllowed = (permission: string) => permission === 'clipboard-sanitized-write';
   session.defaultSession.setPermissionRequestHandler((_, permission, answer) => answer(isAllowed(permission)));
   session.defaultSession.setPermissionCheckHandler((_, permission) => isAllowed(permission));
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    // Percent signs that mean nothing name no file.
+    return '';
+  }
 }
 
 /** No page leaves the app's own, opens another, or embeds one. */

@@ -1,41 +1,73 @@
+import { join } from 'node:path';
 import { Menu, nativeImage, Tray } from 'electron';
-import type { OwnFarm } from './own-farm.ts';
+import { tomorrowMorning } from './pause-times.ts';
+import type { TrayStatus } from './texts.ts';
 
 const HOUR_MS = 3_600_000;
 
-interface TrayOptions {
-  /** A picture file. */
-  readonly icon: string;
-  readonly farm: OwnFarm;
-  readonly open: () => void;
-  readonly quit: () => void;
+/** What can be done from the tray. */
+export interface TrayActions {
+  open(page?: string): void;
+  /** @param until wall clock, ms since 1970; null: until further notice; undefined: takes work again */
+  pause(until: number | null | undefined): void;
+  quit(): void;
 }
 
-/** Kept, so that it is not collected while it shows. */
-let tray: Tray | undefined;
+interface TrayOptions {
+  /** Where the pictures are. */
+  readonly pictures: string;
+  readonly actions: TrayActions;
+}
 
 /** Stands while the app runs, window or not. */
-export function createTray({ icon, farm, open, quit }: TrayOptions): void {
-  const shown = new Tray(nativeImage.createFromPath(icon));
-  tray = shown;
-  const showMenu = async () => {
-    const running = await farm.runningTasks().catch(() => 0);
-    const pause = (ms: number | null) => () => void farm.pauseFor(ms).then(showMenu, () => {});
-    shown.setContextMenu(
-      Menu.buildFromTemplate([
-        { label: running === 0 ? 'No task runs here' : `${running} running here`, enabled: false },
-        { label: 'Open Lanyard', click: open },
-        { type: 'separator' },
-        farm.isPaused()
-          ? { label: 'Take work again', click: pause(null) }
-          : { label: 'Pause this machine for 1 hour', click: pause(HOUR_MS) },
-        { type: 'separator' },
-        { label: 'Quit', click: quit },
-      ]),
-    );
+export interface AppTray {
+  show(status: TrayStatus, isPaused: boolean): void;
+}
+
+export function createTray({ pictures, actions }: TrayOptions): AppTray {
+  const images = new Map<string, Electron.NativeImage>();
+  const image = (state: string) => {
+    // On macOS a picture of this name is drawn in the colours of the menu bar.
+    const name = process.platform === 'darwin' ? `tray-${state}Template.png` : `tray-${state}.png`;
+    const known = images.get(name) ?? nativeImage.createFromPath(join(pictures, name));
+    images.set(name, known);
+    return known;
   };
-  tray.setToolTip('Lanyard');
-  tray.on('click', open);
-  tray.on('mouse-enter', () => void showMenu());
-  void showMenu();
+  const tray = new Tray(image('offline'));
+  tray.on('click', () => actions.open());
+  let shown = '';
+  return {
+    show({ state, text }, isPaused) {
+      // A menu that is replaced while it is open closes under the hand.
+      const next = `${state} ${text} ${isPaused}`;
+      if (next === shown) return;
+      shown = next;
+      tray.setImage(image(state));
+      tray.setToolTip(`Lanyard: ${text}`);
+      tray.setContextMenu(menu(text, isPaused, actions));
+    },
+  };
+}
+
+function menu(text: string, isPaused: boolean, { open, pause, quit }: TrayActions): Menu {
+  const item = (label: string, until: () => number | null | undefined) => ({ label, click: () => pause(until()) });
+  return Menu.buildFromTemplate([
+    { label: text, enabled: false },
+    { type: 'separator' },
+    { label: 'Open Lanyard', click: () => open() },
+    { label: 'Submit a Job…', click: () => open('#/submit') },
+    { type: 'separator' },
+    isPaused
+      ? item('Take Work Again', () => undefined)
+      : {
+          label: 'Pause This Machine',
+          submenu: [
+            item('For 1 Hour', () => Date.now() + HOUR_MS),
+            item('Until Tomorrow Morning', () => tomorrowMorning(Date.now())),
+            item('Until I Resume', () => null),
+          ],
+        },
+    { type: 'separator' },
+    { label: 'Quit Lanyard', click: quit },
+  ]);
 }

@@ -99,10 +99,12 @@ function readSettings(file: SettingSources['file']): (setting: Setting) => Found
   }
   const sections = asObject(content, file.path, 'the file');
   for (const name of Object.keys(sections)) {
+    // The desktop app's own section; it checks it itself.
+    if (name === 'desktop') continue;
     if (name !== 'coordinator' && name !== 'worker')
       throw new LanyardError({
         code: 'INVALID',
-        message: `${file.path}: "${plain(name)}" is unknown; expected "coordinator" and "worker"`,
+        message: `${file.path}: "${plain(name)}" is unknown; expected "coordinator", "worker" and "desktop"`,
         field: name,
       });
     for (const key of Object.keys(asObject(sections[name], file.path, name)))

@@ -12,7 +12,7 @@ import { createDiscovery } from '../discovery/mdns.ts';
 import { removeLeftovers } from '../handover/files.ts';
 import { takeOver } from '../handover/taker.ts';
 import { createClock } from '../machine/clock.ts';
-import type { Discovery, Dispose, Executor, Logger, OwnerSenses } from '../ports.ts';
+import type { Discovery, Dispose, Endpoint, Executor, Logger, OwnerSenses } from '../ports.ts';
 import { findDevice } from '../trust/farm.ts';
 import { pinnedRequest } from '../trust/pinned-request.ts';
 import { VERSION } from '../version.ts';
@@ -53,6 +53,8 @@ export interface LanyardNode {
   subscribe(listener: () => void): Dispose;
   /** Starts or ends working on this machine. */
   setWorks(works: boolean): Promise<void>;
+  /** Where the coordinator is reached now, and how this device shows who it is. */
+  coordinatorEndpoint(): Endpoint | undefined;
   /** Resolves with the reason when the node cannot go on: it was refused, or a part of it cannot start. */
   readonly failed: Promise<string>;
   close(): Promise<void>;
@@ -157,6 +159,10 @@ class Node implements LanyardNode {
   async setWorks(works: boolean): Promise<void> {
     this.works = works;
     await this.settle();
+  }
+
+  coordinatorEndpoint(): Endpoint | undefined {
+    return this.locator.endpoint();
   }
 
   async close(): Promise<void> {

@@ -44,6 +44,10 @@ export interface WorkerNodeOptions {
 export interface WorkerNode {
   readonly id: NodeId;
   readonly refused: Promise<string>;
+  /** To the coordinator, now. */
+  isConnected(): boolean;
+  /** Attempts that are held now. */
+  running(): number;
   readonly owner: {
     /** As `pause` takes it; undefined: it is not paused. */
     pausedUntil(): Promise<number | null | undefined>;
@@ -54,6 +58,8 @@ export interface WorkerNode {
     /** What ran here, newest first. */
     receipts(limit: number): Promise<readonly Receipt[]>;
   };
+  /** Takes no new work while what runs goes on to its end. */
+  drain(isDraining: boolean): void;
   /** Stops what runs, hands it back to the queue and says goodbye. */
   close(): Promise<void>;
 }
@@ -123,6 +129,8 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
   return {
     id,
     refused: daemon.refused,
+    isConnected: () => daemon.connected,
+    running: () => daemon.running,
     owner: {
       pausedUntil: () => pause.until(),
       async pause(until) {
@@ -136,6 +144,7 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
       endSweeps();
       return daemon.close('owner-interrupted');
     },
+    drain: (isDraining) => daemon.drain(isDraining),
   };
 }
 

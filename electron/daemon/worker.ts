@@ -43,10 +43,14 @@ export type FarmMessage = Extract<CoordinatorMessage, { type: 'roster-changed' |
 
 export interface WorkerDaemon {
   readonly connected: boolean;
+  /** Attempts that are held now. */
+  readonly running: number;
   /** Resolves with the reason when the coordinator refuses this worker for good. */
   readonly refused: Promise<string>;
   /** Something has happened that the owner's rules may be about: looks now. */
   lookAtOwner(): Promise<void>;
+  /** Takes no new work while what runs goes on to its end: the program is about to end. */
+  drain(isDraining: boolean): void;
   /** Stops everything that runs, hands it back, says goodbye. */
   close(reason: EndReason): Promise<void>;
 }
@@ -104,6 +108,7 @@ class Worker implements WorkerDaemon {
   private availability: Availability = 'available';
   /** The name of the farm that it works for. */
   private farm = '';
+  private isDraining = false;
 
   constructor(options: WorkerOptions) {
     this.options = options;
@@ -124,6 +129,10 @@ class Worker implements WorkerDaemon {
         this.printedBytes += bytes;
       },
     };
+  }
+
+  get running(): number {
+    return this.held.size;
   }
 
   get connected(): boolean {
@@ -150,6 +159,11 @@ class Worker implements WorkerDaemon {
 
   lookAtOwner(): Promise<void> {
     return this.ownerWatch.look();
+  }
+
+  drain(isDraining: boolean): void {
+    this.isDraining = isDraining;
+    if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
   }
 
   async close(reason: EndReason): Promise<void> {
@@ -347,7 +361,7 @@ class Worker implements WorkerDaemon {
   // -------------------------------------------------------------------------------------------- what this machine offers
 
   private describe(): NodeDescription {
-    return { ...this.options.description, executors: this.executors.map(({ kind }) => kind), availability: this.availability };
+    return { ...this.options.description, executors: this.executors.map(({ kind }) => kind), availability: this.willingness() };
   }
 
   /** The owner has the last word, and so has work that came in the meantime. */
@@ -367,6 +381,10 @@ class Worker implements WorkerDaemon {
     this.availability = availability;
     if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
     this.take({ type: 'owner', level, availability });
+  }
+
+  private willingness(): Availability {
+    return this.isDraining ? 'draining' : this.availability;
   }
 
   private executorFor(work: Work): Executor | undefined {
@@ -411,7 +429,7 @@ class Worker implements WorkerDaemon {
       this.link.send({
         type: 'heartbeat',
         metrics: { ...metrics, logBytesPerSecond: rates.log, transferBytesPerSecond: rates.transfer },
-        availability: this.availability,
+        availability: this.willingness(),
         running: this.held.size,
         ...(changed ? { cached: [...cached] } : {}),
       });

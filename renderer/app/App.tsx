@@ -1,13 +1,15 @@
 import { CSPProvider } from '@base-ui/react/csp-provider';
 import { useEffect, useMemo, useState } from 'react';
+import type { LanyardClient } from '../../shared/lanyard-client.ts';
 import { ClientContext } from '../client/client.ts';
 import { createHttpClient } from '../client/http-client.ts';
-import { createIpcClient, ipcBridge } from '../client/ipc-client.ts';
+import { createIpcClient, type DesktopClient, ipcBridge } from '../client/ipc-client.ts';
 import { forgetToken, keepToken, takeToken } from '../client/session.ts';
 import { startBridge } from '../store/bridge.ts';
 import { farmStore, useFarm } from '../store/farm-store.ts';
 import { notifyOfEnds } from '../store/job-notifications.ts';
 import { Toasts } from '../ui/Toasts.tsx';
+import { DesktopScreens } from './DesktopScreens.tsx';
 import { Shell } from './Shell.tsx';
 import { Welcome } from './Welcome.tsx';
 
@@ -15,13 +17,14 @@ import { Welcome } from './Welcome.tsx';
 export function App() {
   const [token, setToken] = useState(takeToken);
   const refused = useFarm((farm) => (farm.link.state === 'refused' ? farm.link.error : null));
-  const client = useMemo(() => {
+  const client = useMemo((): LanyardClient | DesktopClient | null => {
     if (ipcBridge !== undefined) return createIpcClient(ipcBridge);
     return token === null ? null : createHttpClient(location.origin, token);
   }, [token]);
 
   useEffect(
-    () => (client === null ? undefined : startBridge(client, farmStore, { ended: (jobs) => notifyOfEnds(client, jobs) })),
+    () =>
+      client === null || 'desktop' in client ? undefined : startBridge(client, farmStore, { ended: (jobs) => notifyOfEnds(client, jobs) }),
     [client],
   );
   // A link with a token may be opened in a tab that is already here.
@@ -43,11 +46,11 @@ export function App() {
   };
   return (
     <CSPProvider disableStyleElements>
-      {client === null || refused !== null ? (
+      {client === null || (refused !== null && !('desktop' in client)) ? (
         <Welcome refused={refused} onConnect={connect} />
       ) : (
         <ClientContext value={client}>
-          <Shell onLeave={ipcBridge === undefined ? leave : null} />
+          {'desktop' in client ? <DesktopScreens desktop={client.desktop} /> : <Shell onLeave={leave} />}
         </ClientContext>
       )}
       <Toasts />

@@ -1,7 +1,19 @@
 import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
-import { type IpcAnswer, type IpcBridge, type IpcEvent, type IpcRequest, ipcEventSchema, UPLOAD_PIECE_BYTES } from '../../shared/ipc.ts';
-import type { LanyardClient, Upload, UploadProgress, UploadSource } from '../../shared/lanyard-client.ts';
+import {
+  type IpcAnswer,
+  type IpcBridge,
+  type IpcEvent,
+  type IpcRequest,
+  ipcEventSchema,
+  type Membership,
+  membershipSchema,
+  type OpenedFile,
+  openedFileSchema,
+  UPLOAD_PIECE_BYTES,
+} from '../../shared/ipc.ts';
+import type { LanyardClient, Stop, Upload, UploadProgress, UploadSource } from '../../shared/lanyard-client.ts';
+import type { DesktopSettings } from '../../shared/settings.ts';
 
 declare global {
   interface Window {
@@ -12,8 +24,28 @@ declare global {
 
 export const ipcBridge = window.lanyard;
 
+/** What the desktop app does besides carrying the farm. */
+export interface Desktop {
+  /** Files and links that the system gave to the app, as they come. */
+  openings(listener: { opened(file: UploadSource): void; link(link: string): void }): Stop;
+  membership(): Promise<Membership>;
+  createFarm(name: string): Promise<void>;
+  /** @param waiting an administrator has to let this machine in. @param signal gives up */
+  joinFarm(invite: string, waiting: () => void, signal: AbortSignal): Promise<void>;
+  /** Submits the job that comes with the app. @returns its number */
+  runSample(): Promise<number>;
+  settings(): Promise<DesktopSettings>;
+  changeSettings(change: Partial<DesktopSettings>): Promise<DesktopSettings>;
+  /** @returns the file that was written; null when the person chose none */
+  collectDiagnostics(): Promise<string | null>;
+}
+
+export interface DesktopClient extends LanyardClient {
+  readonly desktop: Desktop;
+}
+
 /** The farm over IPC: what the desktop window has. */
-export function createIpcClient(bridge: IpcBridge): LanyardClient {
+export function createIpcClient(bridge: IpcBridge): DesktopClient {
   const listeners = new Map<number, (event: IpcEvent['event']) => void>();
   let nextStream = 1;
   bridge.listen((message) => {
@@ -50,34 +82,83 @@ export function createIpcClient(bridge: IpcBridge): LanyardClient {
       ask({ kind: 'log', stream, attempt }).catch((error: LanyardError) => listener.ended(error.toValue()));
       return close;
     },
-    upload: (source, progress) => upload(source, progress, ask, open),
+    upload: (source, progress) => upload(source, progress, { bridge, ask, open }),
     readOutput: async ({ task, path }, maxBytes) => (await ask({ kind: 'read-output', task, path, maxBytes })) as Uint8Array<ArrayBuffer>,
     readThumbnail: async ({ task, path }, size) => (await ask({ kind: 'read-thumbnail', task, path, size })) as Uint8Array<ArrayBuffer>,
     saveOutput: async ({ task, path }) => void (await ask({ kind: 'save-output', task, path })),
     saveOutputs: async (job) => void (await ask({ kind: 'save-outputs', job })),
+    desktop: {
+      openings(listener) {
+        const { stream, close } = open((event) => {
+          if (event.kind === 'opened') listener.opened(openedSource(event.file, ask));
+          if (event.kind === 'link') listener.link(event.link);
+        });
+        void ask({ kind: 'openings', stream });
+        return close;
+      },
+      membership: async () => membershipSchema.parse(await ask({ kind: 'membership' })),
+      createFarm: async (name) => void (await ask({ kind: 'create-farm', name })),
+      async joinFarm(invite, waiting, signal) {
+        const { stream, close } = open((event) => event.kind === 'waiting' && waiting());
+        signal.addEventListener('abort', close, { once: true });
+        try {
+          await ask({ kind: 'join-farm', stream, invite });
+        } finally {
+          close();
+        }
+      },
+      runSample: async () => Number(await ask({ kind: 'run-sample' })),
+      settings: async () => (await ask({ kind: 'desktop-settings' })) as DesktopSettings,
+      changeSettings: async (change) => (await ask({ kind: 'change-desktop-settings', change })) as DesktopSettings,
+      collectDiagnostics: async () => (await ask({ kind: 'collect-diagnostics' })) as string | null,
+    },
   };
 }
 
-function upload(
-  source: UploadSource,
-  progress: (progress: UploadProgress) => void,
-  ask: (request: IpcRequest) => Promise<unknown>,
-  open: (listener: (event: IpcEvent['event']) => void) => { stream: number; close: () => void },
-): Upload {
+type Ask = (request: IpcRequest) => Promise<unknown>;
+
+/** A file on the disk that the page has no `File` of: read over IPC, where it must be looked into. */
+function openedSource({ token, name, bytes }: OpenedFile, ask: Ask): UploadSource {
+  return {
+    name,
+    bytes,
+    async read(start, end) {
+      const parts: Uint8Array<ArrayBuffer>[] = [];
+      for (let at = start; at < end; at += UPLOAD_PIECE_BYTES) {
+        const request = { kind: 'read-opened', token, start: at, end: Math.min(at + UPLOAD_PIECE_BYTES, end) } as const;
+        parts.push((await ask(request)) as Uint8Array<ArrayBuffer>);
+      }
+      return new Uint8Array(await new Blob(parts).arrayBuffer());
+    },
+    handle: token,
+  };
+}
+
+interface Carrier {
+  readonly bridge: IpcBridge;
+  readonly ask: Ask;
+  readonly open: (listener: (event: IpcEvent['event']) => void) => { stream: number; close: () => void };
+}
+
+function upload(source: UploadSource, progress: (progress: UploadProgress) => void, { bridge, ask, open }: Carrier): Upload {
   let isCancelled = false;
   const { stream, close } = open((event) => {
     if (event.kind === 'progress') progress({ step: 'sending', done: event.done, total: event.total });
   });
+  const sendPieces = async () => {
+    await ask({ kind: 'upload', stream });
+    for (let at = 0; at < source.bytes && !isCancelled; at += UPLOAD_PIECE_BYTES) {
+      progress({ step: 'hashing', done: at, total: source.bytes });
+      const bytes = await source.read(at, Math.min(at + UPLOAD_PIECE_BYTES, source.bytes));
+      await ask({ kind: 'upload-piece', stream, bytes });
+    }
+    if (isCancelled) throw new LanyardError({ code: 'CONFLICT', message: 'The upload was cancelled.' });
+    return await ask({ kind: 'upload-end', stream });
+  };
   const run = async () => {
     try {
-      await ask({ kind: 'upload', stream });
-      for (let at = 0; at < source.bytes && !isCancelled; at += UPLOAD_PIECE_BYTES) {
-        progress({ step: 'hashing', done: at, total: source.bytes });
-        const bytes = await source.read(at, Math.min(at + UPLOAD_PIECE_BYTES, source.bytes));
-        await ask({ kind: 'upload-piece', stream, bytes });
-      }
-      if (isCancelled) throw new LanyardError({ code: 'CONFLICT', message: 'The upload was cancelled.' });
-      return (await ask({ kind: 'upload-end', stream })) as BlobId;
+      const token = await tokenOf(source.handle, bridge);
+      return (token === null ? await sendPieces() : await ask({ kind: 'upload-opened', stream, token })) as BlobId;
     } finally {
       close();
     }
@@ -89,6 +170,14 @@ function upload(
       close();
     },
   };
+}
+
+/** By which the main process reads it on the disk; null for what lies on none, such as a folder that was just packed. */
+async function tokenOf(handle: unknown, bridge: IpcBridge): Promise<string | null> {
+  if (typeof handle === 'string') return handle;
+  if (!(handle instanceof File)) return null;
+  const answer = await bridge.open(handle);
+  return answer.ok ? openedFileSchema.parse(answer.value).token : null;
 }
 
 function answered(answer: IpcAnswer): unknown {

@@ -18,7 +18,7 @@ for (const { where, image } of [
   test(`the app starts, shows its farm, and a zip that is dropped on it finishes ${where}`, async ({ home }) => {
     const app = await home.start();
     const window = await app.firstWindow();
-    const problems = watchConsole(window);
+    const problems = await watchConsole(window);
     await window.getByRole('link', { name: 'Farm' }).first().click();
     await expect(window.getByRole('link', { name: /this-machine/ })).toBeVisible();
     const zip = createZip({ 'lanyard.json': JSON.stringify({ ...DESCRIPTION, image }), 'seed.txt': 'seed\n' });

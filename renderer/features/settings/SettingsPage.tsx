@@ -1,11 +1,14 @@
 import { LogOut } from 'lucide-react';
 import { useState } from 'react';
+import { useClient } from '../../client/client.ts';
+import type { Desktop } from '../../client/ipc-client.ts';
 import { useFarm, useMayAdminister } from '../../store/farm-store.ts';
 import { preferences, usePreference } from '../../store/preferences.ts';
 import { controls, Segmented } from '../../ui/controls.tsx';
 import page from '../../ui/page.module.css';
 import { Admissions } from './Admissions.tsx';
 import { AuditLog } from './AuditLog.tsx';
+import { DesktopPanel } from './DesktopPanel.tsx';
 import { Devices } from './Devices.tsx';
 import { Engines } from './Engines.tsx';
 import { OpenInvites } from './Invites.tsx';
@@ -19,6 +22,7 @@ import { Tokens } from './Tokens.tsx';
 export function SettingsPage({ onLeave }: { readonly onLeave: (() => void) | null }) {
   const mayAdminister = useMayAdminister();
   const [changes, setChanges] = useState(0);
+  const client = useClient();
   return (
     <div className={page.page}>
       <header className={page.head}>
@@ -33,7 +37,7 @@ export function SettingsPage({ onLeave }: { readonly onLeave: (() => void) | nul
         </div>
         <div className={css.column}>
           <Look />
-          <Notifications />
+          {'desktop' in client ? <DesktopPanel desktop={client.desktop as Desktop} /> : <Notifications />}
           <Connection onLeave={onLeave} />
           <Engines />
           {mayAdminister && <AuditLog />}

@@ -1,7 +1,7 @@
 import { FileArchive, FolderUp, Send, Upload as UploadIcon, X } from 'lucide-react';
 import { useMemo, useRef, useState } from 'react';
 import type { BlobId } from '../../../shared/ids.ts';
-import type { LanyardClient } from '../../../shared/lanyard-client.ts';
+import type { LanyardClient, UploadSource } from '../../../shared/lanyard-client.ts';
 import { go } from '../../app/router.ts';
 import { useClient } from '../../client/client.ts';
 import { useMaySubmit } from '../../store/farm-store.ts';
@@ -12,7 +12,7 @@ import page from '../../ui/page.module.css';
 import { clearDraft, dropInput, editForm, useDraft } from './draft.ts';
 import { takeFiles } from './drop.ts';
 import { checkForm, type Form } from './form.ts';
-import type { InputFiles } from './input-files.ts';
+import { type InputFiles, sourceOf } from './input-files.ts';
 import css from './SubmitPage.module.css';
 import { packFolder } from './zip.ts';
 
@@ -108,23 +108,19 @@ function onlyTyped(problems: Readonly<Partial<Record<keyof Form, string>>>, form
 
 /** Packs what is a folder, and uploads. Sent before, it is known by its hash and not sent again. */
 async function send(client: LanyardClient, input: InputFiles, show: (sending: Sending) => void): Promise<BlobId> {
-  let file: Blob;
-  if (input.kind === 'zip') file = input.file;
+  let source: UploadSource;
+  if (input.kind === 'zip') source = input.source;
   else {
     const stop = new AbortController();
     const cancel = () => stop.abort(new Error('The packing was cancelled.'));
     show({ step: 'Packing', done: 0, total: input.files.length, cancel });
-    file = await packFolder(
+    const file = await packFolder(
       input.files,
       (packed) => show({ step: 'Packing', done: packed, total: input.files.length, cancel }),
       stop.signal,
     );
+    source = sourceOf(input.name, file);
   }
-  const source = {
-    name: input.name,
-    bytes: file.size,
-    read: async (start: number, end: number) => new Uint8Array(await file.slice(start, end).arrayBuffer()),
-  };
   const upload = client.upload(source, ({ step, done, total }) =>
     show({ step: step === 'hashing' ? 'Naming' : 'Sending', done, total, cancel: upload.cancel }),
   );

@@ -1,7 +1,7 @@
 import { LanyardError } from '../../../shared/errors.ts';
 import { LIMITS } from '../../../shared/limits.ts';
 import { takeInput } from './draft.ts';
-import type { FolderFile, InputFiles } from './input-files.ts';
+import { type FolderFile, type InputFiles, sourceOf } from './input-files.ts';
 
 /** Takes what was dropped on the window; the submit page shows it. The entries must be asked for before the event is over. */
 export function takeDrop(transfer: DataTransfer): void {
@@ -49,7 +49,8 @@ async function collect(entry: FileSystemEntry, path: string, files: FolderFile[]
 /** One zip is the input as it is; all else becomes one. A folder that holds everything is the input's root, not a folder in it. */
 function asInput(files: readonly FolderFile[]): InputFiles {
   const only = files.length === 1 ? files[0] : undefined;
-  if (only?.path.toLowerCase().endsWith('.zip')) return { kind: 'zip', name: only.file.name, bytes: only.file.size, file: only.file };
+  if (only?.path.toLowerCase().endsWith('.zip'))
+    return { kind: 'zip', name: only.file.name, bytes: only.file.size, source: sourceOf(only.file.name, only.file) };
   if (files.length === 0) throw new LanyardError({ code: 'INVALID', message: 'There are no files in what was dropped.' });
   const top = files[0]?.path.split('/')[0] ?? '';
   const isOneFolder = files.every((file) => file.path.startsWith(`${top}/`));

@@ -1,6 +1,7 @@
-import { BlobReader, BlobWriter, configure, TextWriter, ZipReader, ZipWriter } from '@zip.js/zip.js';
+import { BlobReader, BlobWriter, configure, Reader, TextWriter, ZipReader, ZipWriter } from '@zip.js/zip.js';
 import { LanyardError } from '../../../shared/errors.ts';
 import { JOB_FILE } from '../../../shared/job.ts';
+import type { UploadSource } from '../../../shared/lanyard-client.ts';
 import type { FolderFile, InputFiles } from './input-files.ts';
 
 // Its workers are made of blob: addresses, which the page's content security policy forbids; the browser's own streams do the work.
@@ -19,7 +20,7 @@ export async function readJobText(input: InputFiles): Promise<string | null> {
     if (found.file.size > JOB_FILE_BYTES) throw tooLarge();
     return await found.file.text();
   }
-  const reader = new ZipReader(new BlobReader(input.file));
+  const reader = new ZipReader(new SourceReader(input.source));
   try {
     for await (const entry of reader.getEntriesGenerator()) {
       if (entry.filename !== JOB_FILE || entry.directory) continue;
@@ -32,6 +33,20 @@ export async function readJobText(input: InputFiles): Promise<string | null> {
     throw new LanyardError({ code: 'INVALID', message: `${input.name} cannot be read as a zip.` }, { cause });
   } finally {
     await reader.close();
+  }
+}
+
+class SourceReader extends Reader<UploadSource> {
+  private readonly source: UploadSource;
+
+  constructor(source: UploadSource) {
+    super(source);
+    this.source = source;
+    this.size = source.bytes;
+  }
+
+  override async readUint8Array(index: number, length: number): Promise<Uint8Array> {
+    return await this.source.read(index, Math.min(index + length, this.source.bytes));
   }
 }
 

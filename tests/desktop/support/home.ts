@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { _electron, type ElectronApplication } from '@playwright/test';
 import { type Client, createClient } from '../../../electron/api/client.ts';
+import { foundFarm, openDevice } from '../../../electron/compose/device.ts';
 import { findElectron } from './electron.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../../..');
@@ -16,6 +20,8 @@ export interface Home {
   /** What the programs wrote, for a failure to show. */
   readonly log: () => string;
   start(args?: readonly string[]): Promise<ElectronApplication>;
+  /** Starts it once more beside the one that runs. @returns its exit status */
+  startSecond(args?: readonly string[]): Promise<number | null>;
   /** The farm of the app that runs here, as an administrator sees it. */
   client(): Promise<Client>;
   /** Ends what still runs, and removes all files. */
@@ -23,13 +29,18 @@ export interface Home {
 }
 
 export interface HomeWish {
+  /** Whether there is a farm already, as after the first run; default: there is. */
+  readonly hasFarm?: boolean;
   readonly settings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** Tasks run without a container as well, and the coordinator takes any port. */
-const SETTINGS = { coordinator: { port: 0 }, worker: { host: true, name: 'this-machine' } } as const;
+const SETTINGS = {
+  coordinator: { port: 0, peerPort: 0, apiPort: 0, lanHost: '127.0.0.1', discovery: false },
+  worker: { host: true, name: 'this-machine', ownerClearMs: 0 },
+} as const;
 
-export async function createHome({ settings = {} }: HomeWish = {}): Promise<Home> {
+export async function createHome({ settings = {}, hasFarm = true }: HomeWish = {}): Promise<Home> {
   const folder = await mkdtemp(join(tmpdir(), 'lanyard-desktop-'));
   const data = join(folder, 'data');
   await mkdir(data, { mode: 0o700 });
@@ -39,28 +50,40 @@ export async function createHome({ settings = {} }: HomeWish = {}): Promise<Home
     worker: { ...SETTINGS.worker, ...settings.worker },
   };
   await writeFile(join(data, 'settings.json'), JSON.stringify(file));
+  if (hasFarm) await foundFarm(await openDevice(data), 'farm', file.worker.name);
   const running = new Set<ElectronApplication>();
-  let log = '';
+  const environment = environmentOf(folder, data);
+  let output = '';
+  const logFile = join(data, 'desktop/logs/lanyard.log');
+  const readLog = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
   return {
     folder,
     data,
-    log: () => log,
+    log: () => `${output}\n${readLog()}`,
     async start(args = []) {
-      const { executable, needsSqlite } = await findElectron();
-      const before = [...(needsSqlite ? ['-r', join(import.meta.dirname, 'sqlite-shim.cjs')] : [])];
-      const app = await _electron.launch({
-        executablePath: executable,
-        args: [...before, '-r', join(import.meta.dirname, 'spies.cjs'), REPOSITORY, ...args],
-        env: { ...environment(), LANYARD_DATA: data, XDG_CONFIG_HOME: join(folder, 'config'), XDG_DATA_HOME: join(folder, 'share') },
-      });
+      const before = lives(readLog());
+      const { executable, first } = await command();
+      const app = await _electron.launch({ executablePath: executable, args: [...first, ...args], env: environment });
       const child = app.process();
-      for (const stream of [child.stdout, child.stderr])
-        stream?.on('data', (bytes: Buffer) => {
-          log += bytes.toString();
-        });
       running.add(app);
       child.once('exit', () => running.delete(app));
+      for (const stream of [child.stdout, child.stderr])
+        stream?.on('data', (bytes: Buffer) => {
+          output += bytes.toString();
+        });
+      // Its own log has it all; what it prints may be gone before anybody listens.
+      while (lives(readLog()) <= before) {
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the app ended at its start:\n${output}\n${readLog()}`);
+        await pause(50);
+      }
       return app;
+    },
+    async startSecond(args = []) {
+      const { executable, first } = await command();
+      const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+      const child = spawn(executable, [...sandbox, ...first, ...args], { env: environment, stdio: 'ignore' });
+      const [status] = (await once(child, 'exit')) as [number | null];
+      return status;
     },
     async client() {
       const { url, token } = JSON.parse(await readFile(join(data, 'connection.json'), 'utf8')) as { url: string; token: string };
@@ -82,7 +105,19 @@ export async function end(app: ElectronApplication): Promise<void> {
   await exited;
 }
 
-function environment(): Record<string, string> {
+async function command(): Promise<{ readonly executable: string; readonly first: readonly string[] }> {
+  const { executable, needsSqlite } = await findElectron();
+  const modules = [...(needsSqlite ? ['sqlite-shim.cjs'] : []), 'spies.cjs'];
+  return { executable, first: [...modules.flatMap((name) => ['-r', join(import.meta.dirname, name)]), REPOSITORY] };
+}
+
+/** How often the app has said that it is up. */
+function lives(log: string): number {
+  return log.split('"the app is up"').length - 1;
+}
+
+function environmentOf(folder: string, data: string): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name, value]) => value !== undefined && !name.startsWith('LANYARD_'));
-  return Object.fromEntries(kept) as Record<string, string>;
+  const own = { LANYARD_DATA: data, XDG_CONFIG_HOME: join(folder, 'config'), XDG_DATA_HOME: join(folder, 'share') };
+  return { ...(Object.fromEntries(kept) as Record<string, string>), ...own };
 }
