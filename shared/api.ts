@@ -308,10 +308,10 @@ export const ROUTES = {
     method: 'POST',
     path: '/api/templates/:template/render',
     roles: READERS,
-    summary: 'The job that a template makes of these values, for POST /api/jobs',
+    summary: 'What a template makes of these values: a job for POST /api/jobs, or stages for POST /api/submissions',
     params: templateParams,
     body: z.strictObject({ preset: z.string().optional(), values: z.record(z.string(), z.unknown()).default({}) }),
-    answer: z.object({ job: jobSpecSchema }),
+    answer: z.object({ job: jobSpecSchema.optional(), submission: submissionSchema.optional() }),
   },
   backup: {
     method: 'POST',

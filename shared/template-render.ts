@@ -1,6 +1,7 @@
 import { invalid, LanyardError } from './errors.ts';
 import { type JobSpec, jobSpecSchema } from './job.ts';
 import { LIMITS } from './limits.ts';
+import { planStages, type Submission, submissionSchema } from './stages.ts';
 import { parseFrames } from './tasks.ts';
 import {
   parseMatrixText,
@@ -20,11 +21,17 @@ export interface Filling {
   readonly values: TemplateValues;
 }
 
+/** What a template makes: one job, or several that wait for each other. */
+export type Rendered = { readonly job: JobSpec } | { readonly submission: Submission };
+
 /** @throws LanyardError INVALID naming the field, what was given and what was expected */
-export function renderTemplate(id: string, template: Template, filling: Filling): JobSpec {
-  const result = jobSpecSchema.safeParse(renderDescription(id, template, filling));
+export function renderTemplate(id: string, template: Template, filling: Filling): Rendered {
+  const description = renderDescription(id, template, filling);
+  const [schema, key] = description.stages === undefined ? ([jobSpecSchema, 'job'] as const) : ([submissionSchema, 'submission'] as const);
+  const result = schema.safeParse(description);
   if (!result.success) throw invalid(result.error, `the job of the template ${id}`);
-  return result.data;
+  if (key === 'submission') planStages(result.data as Submission);
+  return { [key]: result.data } as unknown as Rendered;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LanyardError } from './errors.ts';
+import type { JobSpec } from './job.ts';
 import { splitTasks } from './tasks.ts';
 import { parseMatrixText, type Template, templateSchema, templateView } from './template.ts';
 import { renderDescription, renderTemplate } from './template-render.ts';
@@ -11,6 +12,13 @@ function template(parts: Record<string, unknown>): Template {
 function issuesOf(parts: Record<string, unknown>): string[] {
   const result = templateSchema.safeParse({ name: 'a template', fields: [], job: { command: 'true' }, ...parts });
   return result.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? [];
+}
+
+/** Of a template that makes one job. */
+function jobOf(...given: Parameters<typeof renderTemplate>): JobSpec {
+  const rendered = renderTemplate(...given);
+  if (!('job' in rendered)) throw new Error('it makes several jobs');
+  return rendered.job;
 }
 
 function errorOf(work: () => unknown): LanyardError {
@@ -57,8 +65,7 @@ describe('values', () => {
       presets: [{ name: 'big', label: 'Big', values: { size: 500, scene: 'preset.pov' } }],
       job: { command: ['render', '{{scene}}', '-s{{size}}'] },
     });
-    const commandOf = (preset: string | undefined, values: Record<string, unknown>) =>
-      renderTemplate('t', withPreset, { preset, values }).command;
+    const commandOf = (preset: string | undefined, values: Record<string, unknown>) => jobOf('t', withPreset, { preset, values }).command;
     expect(commandOf(undefined, { scene: 'a.pov' })).toEqual(['render', 'a.pov', '-s64']);
     expect(commandOf('big', {})).toEqual(['render', 'preset.pov', '-s500']);
     expect(commandOf('big', { scene: 'a.pov', size: '7' })).toEqual(['render', 'a.pov', '-s7']);
@@ -138,7 +145,7 @@ describe('filling in', () => {
         tasks: { when: 'frames', use: { kind: 'frames', frames: '{{frames}}' }, else: { kind: 'single' } },
       },
     });
-    const made = (values: Record<string, string>) => renderTemplate('t', one, { values });
+    const made = (values: Record<string, string>) => jobOf('t', one, { values });
     expect(made({})).toMatchObject({ command: ['render', '--slow'], tasks: { kind: 'single' } });
     expect(made({ engine: 'fast', frames: '1-3' })).toMatchObject({
       command: ['render', '-E', 'fast', '--quick'],
@@ -154,7 +161,7 @@ describe('filling in', () => {
         tasks: { kind: 'matrix', parameters: '{{over}}' },
       },
     });
-    const job = renderTemplate('t', one, { values: { frames: '5,1-9x2', over: 'rate=1,2 depth=3' } });
+    const job = jobOf('t', one, { values: { frames: '5,1-9x2', over: 'rate=1,2 depth=3' } });
     expect(job.command).toEqual(['run', '+KFI1', '+KFF9', '--rate={param.rate}', '--depth={param.depth}']);
     const split = splitTasks(job.tasks);
     expect(typeof split === 'string' ? split : split.count).toBe(2);
@@ -162,6 +169,24 @@ describe('filling in', () => {
 
   test('a name that is too long is cut', () => {
     const one = template({ fields: [{ type: 'line', name: 'line', label: 'Line' }], job: { name: '{{line}}', command: '{{line}}' } });
-    expect(renderTemplate('t', one, { values: { line: 'x'.repeat(300) } }).name).toHaveLength(200);
+    expect(jobOf('t', one, { values: { line: 'x'.repeat(300) } }).name).toHaveLength(200);
+  });
+
+  test('a template may make several jobs that wait for each other', () => {
+    const one = template({
+      fields: [frames],
+      job: {
+        name: 'film',
+        stages: [
+          { stage: 'render', command: ['render', '{frame}'], tasks: { kind: 'frames', frames: '{{frames}}' } },
+          { stage: 'join', command: 'join {{frames}}', inputsFrom: ['render'] },
+        ],
+      },
+    });
+    expect(renderTemplate('t', one, { values: { frames: '1-3,7' } })).toMatchObject({
+      submission: { name: 'film', stages: [{ tasks: { frames: '1-3,7' } }, { command: 'join 1-3,7' }] },
+    });
+    const lost = template({ fields: [], job: { stages: [{ stage: 'a', command: 'true', after: ['b'] }] } });
+    expect(errorOf(() => renderTemplate('t', lost, { values: {} })).message).toContain('no stage is called so');
   });
 });

@@ -69,7 +69,7 @@ const shape = z.strictObject({
     .array(z.strictObject({ name: identifier, label: z.string().min(1).max(80), values: valuesSchema }))
     .max(LIMITS.templatePresets)
     .default([]),
-  job: z.record(z.string(), z.unknown()).describe('a job description with {{field}} in it'),
+  job: z.record(z.string(), z.unknown()).describe('a job description, or one with stages, with {{field}} in it'),
 });
 
 /** A template as a file holds it. */
@@ -181,8 +181,10 @@ function faults(template: z.infer<typeof shape>): Fault[] {
     }
   }
   for (const key of Object.keys(template.job))
-    if (!Object.hasOwn(jobSpecSchema.shape, key)) found.push({ path: ['job', key], message: 'a job has no such field' });
-  if (template.job.command === undefined) found.push({ path: ['job'], message: 'the job has no command' });
+    if (key !== 'stages' && !Object.hasOwn(jobSpecSchema.shape, key))
+      found.push({ path: ['job', key], message: 'a job has no such field' });
+  if (template.job.command === undefined && template.job.stages === undefined)
+    found.push({ path: ['job'], message: 'the job has no command' });
   return [...found, ...placeholderFaults(template.job, ['job'], template.fields)];
 }
 

@@ -1,8 +1,7 @@
 import blender from '../../resources/templates/blender.json' with { type: 'json' };
 import cmake from '../../resources/templates/cmake.json' with { type: 'json' };
 import command from '../../resources/templates/command.json' with { type: 'json' };
-import ffmpegJoin from '../../resources/templates/ffmpeg-join.json' with { type: 'json' };
-import ffmpegSegments from '../../resources/templates/ffmpeg-segments.json' with { type: 'json' };
+import ffmpeg from '../../resources/templates/ffmpeg.json' with { type: 'json' };
 import make from '../../resources/templates/make.json' with { type: 'json' };
 import npm from '../../resources/templates/npm.json' with { type: 'json' };
 import povray from '../../resources/templates/povray.json' with { type: 'json' };
@@ -13,8 +12,7 @@ export const BUILT_IN_TEMPLATES: Readonly<Record<string, unknown>> = {
   blender,
   cmake,
   command,
-  'ffmpeg-join': ffmpegJoin,
-  'ffmpeg-segments': ffmpegSegments,
+  ffmpeg,
   make,
   npm,
   povray,

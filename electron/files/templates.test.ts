@@ -3,10 +3,12 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { JobSpec } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
+import { planStages } from '../../shared/stages.ts';
 import { splitTasks } from '../../shared/tasks.ts';
 import { templateSchema } from '../../shared/template.ts';
-import { renderTemplate } from '../../shared/template-render.ts';
+import { type Rendered, renderTemplate } from '../../shared/template-render.ts';
 import { silentLogger } from '../../tests/fakes/silent-logger.ts';
 import { BUILT_IN_TEMPLATES } from './built-in-templates.ts';
 import { openTemplates } from './templates.ts';
@@ -52,11 +54,15 @@ describe('templates of a farm', () => {
   });
 });
 
+function specsOf(rendered: Rendered): readonly JobSpec[] {
+  return 'job' in rendered ? [rendered.job] : planStages(rendered.submission).map(({ spec }) => spec);
+}
+
 /** The least that each template of the program must be given. */
 const LEAST: Readonly<Record<string, Record<string, string>>> = {
   blender: { scene: 'scenes/shot.blend' },
   command: { command: 'echo {index}' },
-  'ffmpeg-segments': { source: 'film.mov', durationS: '3600' },
+  ffmpeg: { source: 'film.mov', durationS: '3600' },
   povray: { scene: 'scene.pov' },
   'python-sweep': { parameters: 'rate=0.1,0.01 depth=2,4' },
 };
@@ -65,16 +71,17 @@ describe('templates of the program', () => {
   test.each(Object.keys(BUILT_IN_TEMPLATES))('%s makes a job from the least it needs, and from every preset', (id) => {
     const template = templateSchema.parse(BUILT_IN_TEMPLATES[id]);
     for (const preset of [undefined, ...template.presets.map(({ name }) => name)]) {
-      const job = renderTemplate(id, template, { preset, values: LEAST[id] ?? {} });
-      expect(typeof splitTasks(job.tasks)).toBe('object');
-      expect(JSON.stringify(job)).not.toContain('{{');
+      const rendered = renderTemplate(id, template, { preset, values: LEAST[id] ?? {} });
+      for (const { tasks } of specsOf(rendered)) expect(typeof splitTasks(tasks)).toBe('object');
+      expect(JSON.stringify(rendered)).not.toContain('{{');
     }
   });
 
   test('an hour of video in minutes is sixty tasks, and so is one that is half a second shorter', () => {
-    const template = templateSchema.parse(BUILT_IN_TEMPLATES['ffmpeg-segments']);
+    const template = templateSchema.parse(BUILT_IN_TEMPLATES.ffmpeg);
     const tasks = (durationS: string) => {
-      const split = splitTasks(renderTemplate('t', template, { values: { source: 'a.mov', durationS } }).tasks);
+      const [transcode] = specsOf(renderTemplate('t', template, { values: { source: 'a.mov', durationS } }));
+      const split = splitTasks(transcode?.tasks ?? { kind: 'single' });
       if (typeof split === 'string') throw new Error(split);
       return Array.from({ length: split.count }, (_, index) => split.parameters(index).frame as number);
     };
@@ -93,8 +100,8 @@ test.skipIf(process.platform === 'win32')('in a shell line every value is one wo
   const word = fc.string({ minLength: 1, maxLength: 20, unit: 'binary' }).filter((text) => !/[\0\n]/.test(text) && text.isWellFormed());
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 8 }), (words) => {
-      const { command } = renderTemplate('print', template, { values: { words } });
-      const printed = execFileSync('/bin/sh', ['-c', command as string], { encoding: 'utf8' });
+      const [job] = specsOf(renderTemplate('print', template, { values: { words } }));
+      const printed = execFileSync('/bin/sh', ['-c', job?.command as string], { encoding: 'utf8' });
       expect(printed).toBe([...words, 'end', ''].join('\n'));
     }),
     { numRuns: 40 },

@@ -13,11 +13,17 @@ beforeAll(async () => {
 });
 afterAll(() => farm?.close());
 
+async function jobOf(template: string, body: { values: Record<string, unknown>; preset?: string }): Promise<JobSpecInput> {
+  const { job } = await farm.client.call('renderTemplate', { params: { template }, body });
+  if (job === undefined) throw new Error(`${template} makes several jobs`);
+  return job as JobSpecInput;
+}
+
 /** Renders the template at the coordinator, submits what it makes with these files, and waits for its end. */
 async function run(template: string, files: Readonly<Record<string, string>>, values: Record<string, unknown>, preset?: string) {
   const body = { values, ...(preset === undefined ? {} : { preset }) };
-  const { job } = await farm.client.call('renderTemplate', { params: { template }, body });
-  const { id } = await farm.submit({ ...(job as JobSpecInput), input: await uploadInput(farm.client, files) });
+  const job = await jobOf(template, body);
+  const { id } = await farm.submit({ ...job, input: await uploadInput(farm.client, files) });
   const ended = await farm.untilEnded(id);
   return { id, ended, outputs: await downloadOutputs(farm.client, id) };
 }
@@ -74,11 +80,8 @@ describe('templates', () => {
     };
     const values = { script: 'sweep.py', parameters: { rate: [0.1, 0.01], depth: [2, 4] }, results: ['result.txt'], ramMb: 128, cpu: 0.5 };
     const image = await ensureImage('python');
-    const { job } = await farm.client.call('renderTemplate', {
-      params: { template: 'python-sweep' },
-      body: { values: { ...values, image } },
-    });
-    const { id } = await farm.submit({ ...(job as JobSpecInput), input: await uploadInput(farm.client, files) });
+    const job = await jobOf('python-sweep', { values: { ...values, image } });
+    const { id } = await farm.submit({ ...job, input: await uploadInput(farm.client, files) });
     expect(await farm.untilEnded(id)).toMatchObject({ state: 'COMPLETED', taskCount: 4 });
     const { outputs } = await farm.client.call('listOutputs', { params: { job: id } });
     const texts = await Promise.all(

@@ -14,6 +14,6 @@ export function templateHandlers({ templates }: ApiContext): HandlersOf<Pick<typ
       await templates.remove(params.template);
       return { ok: true };
     },
-    renderTemplate: async ({ params, body }) => ({ job: renderTemplate(params.template, await templates.get(params.template), body) }),
+    renderTemplate: async ({ params, body }) => renderTemplate(params.template, await templates.get(params.template), body),
   };
 }
