@@ -16,6 +16,26 @@ test('a log of a million lines opens whole, is searched, and is reached at any l
   expect(await log.locator('[data-line]').count()).toBeLessThan(150);
 });
 
+test('jobs that ended long ago are found when somebody asks for them', async ({ page, farm }) => {
+  test.setTimeout(120_000);
+  const oldest = await farm.submit({ name: 'from long ago', command: 'true', ...SMALL });
+  await expect(async () => expect((await farm.client.call('getJob', { params: { job: oldest } })).state).toBe('COMPLETED')).toPass();
+  for (let made = 0; made < 1_100; made += 50)
+    await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const job = await farm.submit({ name: 'later', command: 'true', requirements: { ...SMALL.requirements, labels: ['nowhere'] } });
+        await farm.client.call('cancelJob', { params: { job } });
+      }),
+    );
+  await page.goto(farm.link);
+  await expect(page.locator('[data-job]').first()).toBeVisible();
+  await page.getByLabel('Search jobs by name, owner or number').fill('long ago');
+  await expect(page.locator('[data-job]')).toHaveCount(0);
+  await page.getByRole('button', { name: 'Search older jobs by name' }).click();
+  await page.locator(`[data-job="${oldest}"]`).click();
+  await expect(page.getByRole('heading', { name: 'from long ago' })).toBeVisible();
+});
+
 test('a job of a hundred thousand tasks is a heat map of which only what is in sight exists', async ({ page, farm }) => {
   const job = await farm.submit({
     name: 'wide',

@@ -56,6 +56,23 @@ test('a folder is packed; a mistake is told at its field', async ({ page, farm }
   await rm(folder, { recursive: true });
 });
 
+test('a template asks for its fields, checks each, and makes the job', async ({ page, farm }) => {
+  await page.goto(farm.link);
+  await page.getByRole('link', { name: 'Submit a job' }).first().click();
+  const template = page.getByRole('region', { name: 'Template' });
+  await template.getByLabel('Template', { exact: true }).selectOption({ label: 'Blender frames' });
+  await expect(template.getByText('This one is needed.')).toBeVisible();
+  await page.getByRole('button', { name: /^Submit/ }).click();
+  await expect(page.getByRole('alert').first()).toContainText('needs scene');
+  await template.getByLabel(/^Scene/).fill('../outside.blend');
+  await expect(template.getByText(/inside the input/)).toBeVisible();
+  await template.getByLabel(/^Scene/).fill('shots/one.blend');
+  await template.getByLabel('Frames', { exact: true }).fill('1-12');
+  await template.getByLabel('Frames a task').fill('4');
+  await expect(page.getByRole('textbox', { name: 'Command' })).toHaveValue(/shots\/one\.blend/);
+  await expect(page.getByRole('button', { name: 'Submit 3 tasks' })).toBeVisible();
+});
+
 test('an upload shows how far it is, is cancelled, and goes on where it ended', async ({ page, farm }) => {
   await page.goto(farm.link);
   await page.getByRole('link', { name: 'Submit a job' }).first().click();

@@ -10,7 +10,7 @@ import { controls, ErrorNote } from '../../ui/controls.tsx';
 import { formatCount, formatDuration, formatFullTime, formatMemory, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
 import { CountsBar, endedCount, isLive, STATE_LOOKS, StateChip } from '../../ui/state.tsx';
-import { estimateRest, estimateText } from '../jobs/estimate.ts';
+import { restText } from '../jobs/estimate.ts';
 import { JobActionButtons } from '../jobs/JobActionButtons.tsx';
 import { repeatJob } from '../submit/draft.ts';
 import { Dependencies } from './Dependencies.tsx';
@@ -147,7 +147,7 @@ function PagesError({ pages }: { readonly pages: TaskPages }) {
 
 function Progress({ job }: { readonly job: JobView }) {
   const ended = endedCount(job.counts);
-  const rest = estimateRest(job, Date.now());
+  const rest = restText(job, Date.now());
   const share = Math.floor((100 * ended) / job.taskCount);
   return (
     <section className={css.progress} aria-label="Progress">
@@ -158,7 +158,13 @@ function Progress({ job }: { readonly job: JobView }) {
           {job.retries > 0 && `, ${plural(job.retries, 'retry', 'retries')}`}
         </span>
         <span className={css.times}>
-          {rest !== null && <span>{estimateText(rest)} left</span>}
+          {rest !== null && (
+            <span
+              title={job.eta === null ? undefined : `between ${formatFullTime(job.eta.earliest)} and ${formatFullTime(job.eta.latest)}`}
+            >
+              {rest} left
+            </span>
+          )}
           {job.startedAt !== null && (
             <span>
               {job.finishedAt === null ? 'running for ' : 'took '}

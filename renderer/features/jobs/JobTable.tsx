@@ -6,10 +6,11 @@ import { useJob, useMaySubmit } from '../../store/farm-store.ts';
 import { usePreference } from '../../store/preferences.ts';
 import { formatCount, formatFullTime, formatTime } from '../../ui/format.ts';
 import { CountsBar, countsText, endedCount, StateChip } from '../../ui/state.tsx';
-import { estimateRest, estimateText } from './estimate.ts';
+import { restText } from './estimate.ts';
 import css from './JobTable.module.css';
 import type { JobSort } from './job-list.ts';
 import { jobsView, selectJobs, toggleJob, toggleSort, useJobsView } from './jobs-view.ts';
+import { useOlderJobs } from './older-jobs.ts';
 
 const COLUMNS: readonly { readonly title: string; readonly sort: JobSort | null; readonly right?: boolean }[] = [
   { title: 'Job', sort: 'id', right: true },
@@ -142,11 +143,11 @@ interface RowProps {
 }
 
 const JobRow = memo(function JobRow({ id, ids, index, top, height, isCurrent }: RowProps) {
-  const job = useJob(id);
+  const older = useOlderJobs(({ jobs }) => jobs.get(id));
+  const job = useJob(id) ?? older;
   const isSelected = useJobsView((view) => view.selected.has(id));
   const maySubmit = useMaySubmit();
   if (job === undefined) return null;
-  const rest = estimateRest(job, Date.now());
   return (
     // biome-ignore lint/a11y/useSemanticElements: see the grid
     // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the grid
@@ -198,7 +199,7 @@ const JobRow = memo(function JobRow({ id, ids, index, top, height, isCurrent }: 
         <span className={css.of}> / {formatCount(job.taskCount)}</span>
       </Cell>
       <Cell right soft>
-        {rest === null ? '' : estimateText(rest)}
+        {restText(job, Date.now())}
       </Cell>
       <Cell right soft>
         {job.priority}

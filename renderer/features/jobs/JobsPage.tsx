@@ -1,16 +1,18 @@
-import { LayoutList, SearchX, X } from 'lucide-react';
+import { History, LayoutList, SearchX, X } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { JobView } from '../../../shared/view.ts';
 import { hrefOf } from '../../app/router.ts';
+import { useClient } from '../../client/client.ts';
 import { farmStore, useFarm, useMaySubmit } from '../../store/farm-store.ts';
-import { controls, Empty, Segmented } from '../../ui/controls.tsx';
+import { controls, Empty, ErrorNote, Segmented } from '../../ui/controls.tsx';
 import { formatCount, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
 import { JobActionButtons } from './JobActionButtons.tsx';
 import css from './JobsPage.module.css';
 import { JobTable } from './JobTable.tsx';
-import { chooseJobs, chooseJobsInSlices, type JobGroup } from './job-list.ts';
+import { chooseJobs, chooseJobsInSlices, type JobGroup, type JobLookup } from './job-list.ts';
 import { jobsView, selectJobs, useJobsView } from './jobs-view.ts';
+import { hasOlder, lookAnew, olderJobs, readOlderJobs, useOlderJobs } from './older-jobs.ts';
 
 const GROUPS: readonly { readonly value: JobGroup; readonly label: string }[] = [
   { value: 'all', label: 'All' },
@@ -44,6 +46,7 @@ export function JobsPage() {
       <Selection />
       {ids.length > 0 && <JobTable ids={ids} />}
       {ids.length === 0 && !isLoading && (known === 0 ? <NoJobs /> : <NothingFound />)}
+      {known > 0 && <Older />}
       <p className="visually-hidden" role="status">
         {plural(ids.length, 'job')} shown
       </p>
@@ -61,6 +64,8 @@ function Groups() {
   return <Segmented label="Jobs to show" value={show} options={options} onChange={(value) => jobsView.setState({ show: value })} />;
 }
 
+/** Ended jobs that the stream carries. */
+const RECENT_JOBS = 1_000;
 /** At most this often is a long queue chosen and sorted again (ms), and never for more than this share of the time. */
 const CHOOSE_MS = 400;
 const CHOOSE_SHARE = 1 / 20;
@@ -74,7 +79,7 @@ function useChosenJobs(): readonly number[] {
   const sort = useJobsView((view) => view.sort);
   const descending = useJobsView((view) => view.descending);
   const [ids, setIds] = useState<readonly number[]>(() => {
-    const { jobs, jobIds } = farmStore.getState();
+    const { jobs, jobIds } = allJobs();
     return chooseJobs(jobs, jobIds, { show, search, sort, descending });
   });
   useEffect(() => {
@@ -85,7 +90,7 @@ function useChosenJobs(): readonly number[] {
       while (!isOver) {
         hasChanged = false;
         const begun = performance.now();
-        const { jobs, jobIds } = farmStore.getState();
+        const { jobs, jobIds } = allJobs();
         const chosen = await chooseJobsInSlices(jobs, jobIds, { show, search, sort, descending }, () => isOver);
         if (chosen === null || isOver) return;
         setIds((before) => sameOr(before, chosen));
@@ -98,17 +103,34 @@ function useChosenJobs(): readonly number[] {
       }
     };
     void follow();
-    const stop = farmStore.subscribe(() => {
+    const look = () => {
       hasChanged = true;
       wake?.();
-    });
+    };
+    const stops = [farmStore.subscribe(look), olderJobs.subscribe(look)];
     return () => {
       isOver = true;
       wake?.();
-      stop();
+      for (const stop of stops) stop();
     };
   }, [show, search, sort, descending]);
   return ids;
+}
+
+/** What the stream carries, and what was read besides. */
+function allJobs(): { readonly jobs: JobLookup; readonly jobIds: readonly number[] } {
+  const farm = farmStore.getState();
+  const older = olderJobs.getState().jobs;
+  if (older.size === 0) return farm;
+  const beyond = [...older.keys()].filter((id) => !farm.jobs.has(id));
+  return {
+    jobs: {
+      get: (id) => farm.jobs.get(id) ?? older.get(id),
+      has: (id) => farm.jobs.has(id) || older.has(id),
+      size: farm.jobs.size + older.size,
+    },
+    jobIds: [...farm.jobIds, ...beyond].sort((a, b) => b - a),
+  };
 }
 
 function sameOr(before: readonly number[], now: readonly number[]): readonly number[] {
@@ -121,7 +143,7 @@ function Selection() {
   useFarm((farm) => (selected.size === 0 ? 0 : farm.revision));
   const maySubmit = useMaySubmit();
   if (selected.size === 0 || !maySubmit) return null;
-  const { jobs } = farmStore.getState();
+  const { jobs } = allJobs();
   const chosen = [...selected].map((id) => jobs.get(id)).filter((job): job is JobView => job !== undefined);
   if (chosen.length === 0) return null;
   return (
@@ -132,6 +154,34 @@ function Selection() {
         <X aria-hidden /> Clear
       </button>
     </section>
+  );
+}
+
+/** The way to jobs that ended long ago: the newest thousand are always in sight. */
+function Older() {
+  const client = useClient();
+  const show = useJobsView((view) => view.show);
+  const search = useJobsView((view) => view.search);
+  const { isReading, isAll, error } = useOlderJobs((older) => older);
+  const hasMany = useFarm((farm) => farm.jobIds.length >= RECENT_JOBS);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: something else is looked for when these change
+  useEffect(() => lookAnew(), [show, search]);
+  if (!hasOlder(show) || (!hasMany && search === '')) return null;
+  return (
+    <div className={css.older}>
+      {error !== null && <ErrorNote error={error} />}
+      <span role="status">{isAll ? 'There are no older jobs of these.' : ''}</span>
+      {!isAll && (
+        <button
+          type="button"
+          className={controls.button}
+          disabled={isReading}
+          onClick={() => void readOlderJobs(client, show, search.trim())}
+        >
+          <History aria-hidden /> {isReading ? 'Reading…' : search === '' ? 'Show older jobs' : 'Search older jobs by name'}
+        </button>
+      )}
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { JobView } from '../../../shared/view.ts';
-import { estimateRest, estimateText } from './estimate.ts';
+import { restText } from './estimate.ts';
 import { chooseJobs, chooseJobsInSlices, type JobWish } from './job-list.ts';
 
 const COUNTS = { SUBMITTED: 0, QUEUED: 0, ASSIGNED: 0, RUNNING: 0, COMPLETED: 0, FAILED: 0, TIMED_OUT: 0, CANCELLED: 0 };
@@ -61,16 +61,13 @@ test('jobs that sort alike stand with the newest first, and names count numbers'
   expect(choose(jobs, { sort: 'priority', descending: true })).toEqual([3, 2, 1]);
 });
 
-test('the rest of a job is told once three tasks have ended, as a range around the pace', () => {
-  const running = (completed: number) =>
-    job(1, { state: 'RUNNING', startedAt: 0, taskCount: 100, counts: { ...COUNTS, COMPLETED: completed, RUNNING: 100 - completed } });
-  expect(estimateRest(running(2), 10_000)).toBeNull();
-  const rest = estimateRest(running(25), 50_000);
-  expect(rest?.leastMs).toBeLessThan(150_000);
-  expect(rest?.mostMs).toBeGreaterThan(150_000);
-  expect(estimateRest(job(1), 50_000)).toBeNull();
-  expect(estimateText({ leastMs: 130_000, mostMs: 200_000 })).toBe('2–4 min');
-  expect(estimateText({ leastMs: 5_200, mostMs: 5_900 })).toBe('5–6 s');
+test('what is left is told as a range, in the unit of its larger end, and not without an estimate', () => {
+  const rest = (earliest: number, latest: number) => restText({ eta: { earliest, latest } }, 1_000);
+  expect(restText({ eta: null }, 1_000)).toBeNull();
+  expect(rest(131_000, 201_000)).toBe('2–4 min');
+  expect(rest(6_200, 6_900)).toBe('5–6 s');
+  // The estimate may have passed.
+  expect(rest(0, 500)).toBe('1 s');
 });
 
 test('in slices the same jobs are chosen, in the same order', async () => {

@@ -31,6 +31,9 @@ interface Keys {
   readonly owner: string;
 }
 
+/** Jobs by id; more than one store may stand behind it. */
+export type JobLookup = Pick<ReadonlyMap<number, JobView>, 'get' | 'has' | 'size'>;
+
 const keysById = new Map<number, Keys>();
 
 /** Made once for each name: making them for a hundred thousand jobs at every letter that is typed would cost many frames. */
@@ -45,7 +48,7 @@ function keysOf(job: JobView): Keys {
 }
 
 /** Forgets the keys of jobs that are gone, once they are many. */
-function forgetKeys(jobs: ReadonlyMap<number, JobView>): void {
+function forgetKeys(jobs: JobLookup): void {
   if (keysById.size < 2 * jobs.size + 1_000) return;
   for (const id of keysById.keys()) if (!jobs.has(id)) keysById.delete(id);
 }
@@ -75,7 +78,7 @@ const ORDERS: Readonly<Record<JobSort, (a: JobView, b: JobView) => number>> = {
  * The ids of the jobs to show, in order. The order that the store has already (newest first) costs no sorting.
  * @param newestFirst all ids, in descending order
  */
-export function chooseJobs(jobs: ReadonlyMap<number, JobView>, newestFirst: readonly number[], wish: JobWish): readonly number[] {
+export function chooseJobs(jobs: JobLookup, newestFirst: readonly number[], wish: JobWish): readonly number[] {
   const isChosen = chooser(jobs, wish);
   return ordered(jobs, isChosen === null ? newestFirst : newestFirst.filter(isChosen), wish);
 }
@@ -90,7 +93,7 @@ const SLICE_MS = 3;
  * @returns null when `isOver` before the end
  */
 export async function chooseJobsInSlices(
-  jobs: ReadonlyMap<number, JobView>,
+  jobs: JobLookup,
   newestFirst: readonly number[],
   wish: JobWish,
   isOver: () => boolean,
@@ -111,7 +114,7 @@ export async function chooseJobsInSlices(
 }
 
 /** @returns null when all jobs are chosen */
-function chooser(jobs: ReadonlyMap<number, JobView>, wish: JobWish): ((id: number) => boolean) | null {
+function chooser(jobs: JobLookup, wish: JobWish): ((id: number) => boolean) | null {
   const words = wish.search.toLowerCase().split(/\s+/).filter(Boolean);
   const isWanted = GROUPS[wish.show];
   if (wish.show === 'all' && words.length === 0) return null;
@@ -121,7 +124,7 @@ function chooser(jobs: ReadonlyMap<number, JobView>, wish: JobWish): ((id: numbe
   };
 }
 
-function ordered(jobs: ReadonlyMap<number, JobView>, chosen: readonly number[], { sort, descending }: JobWish): readonly number[] {
+function ordered(jobs: JobLookup, chosen: readonly number[], { sort, descending }: JobWish): readonly number[] {
   if (sort === 'id') return descending ? chosen : [...chosen].reverse();
   const order = ORDERS[sort];
   const sign = descending ? -1 : 1;

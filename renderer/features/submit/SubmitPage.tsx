@@ -14,6 +14,7 @@ import { takeFiles } from './drop.ts';
 import { checkForm, type Form } from './form.ts';
 import { type InputFiles, sourceOf } from './input-files.ts';
 import css from './SubmitPage.module.css';
+import { TemplateForm } from './TemplateForm.tsx';
 import { packFolder } from './zip.ts';
 
 interface Sending {
@@ -30,6 +31,7 @@ export function SubmitPage() {
   const form = useDraft((draft) => draft.form);
   const described = useDraft((draft) => draft.described);
   const input = useDraft((draft) => draft.input);
+  const template = useDraft((draft) => draft.template);
   const checked = useMemo(() => checkForm(form, described), [form, described]);
   const [tried, setTried] = useState(false);
   const [sending, setSending] = useState<Sending | null>(null);
@@ -47,7 +49,7 @@ export function SubmitPage() {
 
   const submit = async () => {
     setTried(true);
-    if (checked.spec === null) return;
+    if (checked.spec === null || template?.problem != null) return;
     setError(null);
     try {
       const blob = input === null ? undefined : await send(client, input, setSending);
@@ -76,6 +78,7 @@ export function SubmitPage() {
       >
         <div className={css.column}>
           <InputBox />
+          <TemplateForm />
           <CommandFields form={form} problems={problems} />
           <SplitFields form={form} problems={problems} count={checked.taskCount} />
           <NeedFields form={form} problems={problems} />
@@ -83,6 +86,11 @@ export function SubmitPage() {
         <div className={css.side}>
           <Preview first={checked.first} last={checked.last} count={checked.taskCount} />
           {error !== null && <ErrorNote error={error} />}
+          {tried && template?.problem != null && (
+            <p className={controls.problem} role="alert">
+              {template.problem.message}
+            </p>
+          )}
           {tried && Object.keys(checked.problems).length > 0 && (
             <p className={controls.problem} role="alert">
               {plural(Object.keys(checked.problems).length, 'field')} still to mend.

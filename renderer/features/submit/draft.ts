@@ -2,6 +2,8 @@ import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import type { ErrorValue } from '../../../shared/errors.ts';
 import { JOB_FILE, type JobSpec, type JobSpecInput, jobSpecSchema } from '../../../shared/job.ts';
+import type { TemplateView } from '../../../shared/template.ts';
+import { renderDescription } from '../../../shared/template-render.ts';
 import { errorValueOf } from '../../client/http.ts';
 import { EMPTY_FORM, type Form, formOf } from './form.ts';
 import type { InputFiles } from './input-files.ts';
@@ -15,10 +17,27 @@ interface Draft {
   /** What `lanyard.json` said, of which the form shows the most common part. */
   readonly described: Partial<JobSpecInput>;
   readonly form: Form;
+  readonly template: Filling | null;
+}
+
+/** A template that is being filled in. */
+interface Filling {
+  readonly view: TemplateView;
+  readonly preset: string | undefined;
+  /** What was typed, by field; others have their defaults. */
+  readonly typed: Readonly<Record<string, string>>;
+  readonly problem: ErrorValue | null;
 }
 
 /** The job that is being written; it stays while one looks at other pages. */
-export const draft = createStore<Draft>(() => ({ input: null, isReading: false, problem: null, described: {}, form: EMPTY_FORM }));
+export const draft = createStore<Draft>(() => ({
+  input: null,
+  isReading: false,
+  problem: null,
+  described: {},
+  form: EMPTY_FORM,
+  template: null,
+}));
 
 export function useDraft<T>(select: (draft: Draft) => T): T {
   return useStore(draft, select);
@@ -33,6 +52,36 @@ export function repeatJob(spec: JobSpec): void {
   // What it waited for is over, or is no business of another run.
   const { after: _after, afterAny: _afterAny, afterTasks: _afterTasks, inputsFrom: _inputsFrom, ...described } = spec;
   draft.setState({ ...draft.getInitialState(), described, form: formOf(described) });
+}
+
+/** @param view null: without a template again; the form keeps what it made */
+export function chooseTemplate(view: TemplateView | null): void {
+  if (view === null) draft.setState({ template: null });
+  else applyTemplate({ view, preset: undefined, typed: {}, problem: null });
+}
+
+/** Takes what was typed into a field of the template, or one of its presets, and makes the job anew. */
+export function fillTemplate(change: { readonly preset?: string | undefined; readonly typed?: Readonly<Record<string, string>> }): void {
+  const { template } = draft.getState();
+  if (template === null) return;
+  const preset = 'preset' in change ? change.preset : template.preset;
+  applyTemplate({ ...template, preset, typed: { ...template.typed, ...change.typed } });
+}
+
+function applyTemplate(template: Filling): void {
+  const { view, preset, typed } = template;
+  const values = Object.fromEntries(Object.entries(typed).filter(([, text]) => text !== ''));
+  try {
+    const described = renderDescription(view.id, view, { preset, values }) as Partial<JobSpecInput>;
+    const { input } = draft.getState().described;
+    draft.setState({
+      template: { ...template, problem: null },
+      described: { ...described, ...(input === undefined ? {} : { input }) },
+      form: formOf(described),
+    });
+  } catch (error) {
+    draft.setState({ template: { ...template, problem: errorValueOf(error) } });
+  }
 }
 
 export function clearDraft(): void {
