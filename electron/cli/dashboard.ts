@@ -1,18 +1,26 @@
+import { once } from 'node:events';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
-import { findConnection } from './connection.ts';
-import type { Handler } from './context.ts';
-import { EXIT } from './exit-codes.ts';
+import { type Connection, findConnection } from './connection.ts';
+import type { Context, Handler } from './context.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { plain } from './text.ts';
 
-/** Prints the link that opens the dashboard with the token at hand. */
-export const dashboard: Handler<object> = async (context) => {
-  const { url, token, tls } = await findConnection(context.options, context.env);
+/** Prints the link that opens the dashboard with the token at hand; of a coordinator elsewhere, with `--serve`, through this program. */
+export const dashboard: Handler<{ readonly serve?: boolean; readonly port: string }> = async (
+  context,
+  _operands,
+  { serve = false, port },
+) => {
+  const connection = await findConnection(context.options, context.env);
+  const { url, token, tls } = connection;
+  if (serve && tls !== undefined) return serveDashboard(context, connection, parsePort(port));
   if (token === undefined || tls !== undefined)
     throw new LanyardError({
       code: 'CONFLICT',
       message: 'the coordinator is another machine, whose key no browser knows',
-      hint: 'run `lanyard dashboard` there',
+      hint: '`lanyard dashboard --serve` shows it here, with the identity of this device',
     });
   const client = await context.connect();
   await client.call('farm');
@@ -26,6 +34,29 @@ export const dashboard: Handler<object> = async (context) => {
     hint: 'run `npm run build`, and start it again',
   });
 };
+
+/** Until Ctrl-C. */
+async function serveDashboard(context: Context, connection: Connection, port: number): Promise<ExitCode> {
+  const client = await context.connect();
+  await client.call('farm', { signal: context.signal });
+  const { startDashboardProxy } = await import('./dashboard-proxy.ts');
+  const proxy = await startDashboardProxy(connection, port);
+  try {
+    const link = dashboardLink(proxy);
+    if (context.options.json === true) context.terminal.json({ link }, 'compact');
+    else context.terminal.line(link);
+    context.terminal.note('open it in a browser on this machine; Ctrl-C ends it');
+    if (!context.signal.aborted) await once(context.signal, 'abort');
+    return EXIT.ok;
+  } finally {
+    await proxy.close();
+  }
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new LanyardError({ code: 'INVALID', field: '--port', message: `--port is "${plain(text)}"; expected 0 to 65535` });
+}
 
 /** The token stands after the `#`, which browsers send to nobody. */
 export function dashboardLink({ url, token }: { readonly url: string; readonly token: string }): string {

@@ -41,7 +41,9 @@ function addFarmCommands(program: Command, add: Add): void {
     .option('--frames <range>', 'frames of the loop of 24 to render', '1-24')
     .option('--size <size>', 'width and height of a frame', '320x180')
     .option('--samples <number>', 'samples a pixel', '49');
-  add('dashboard', 'print the link that opens the dashboard in a browser', async () => (await import('./dashboard.ts')).dashboard);
+  add('dashboard', 'print the link that opens the dashboard in a browser', async () => (await import('./dashboard.ts')).dashboard)
+    .option('--serve', 'of a coordinator elsewhere: serve it to browsers of this machine until Ctrl-C')
+    .option('--port <port>', 'where to serve it; 0: a free one', '0');
   add('events', 'show what changes on the farm', async () => (await import('./event-commands.ts')).events);
   add('backup', 'write a consistent copy of the database into the data folder', async () => (await import('./change-commands.ts')).backup);
   add('completion', 'print a completion script for a shell', async () => {

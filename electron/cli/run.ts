@@ -38,6 +38,7 @@ export async function runCommandLine(invocation: Invocation): Promise<ExitCode> 
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    terminal.progress(undefined);
     if (signal.aborted && isInterruption(error, signal)) return EXIT.interrupted;
     report(terminal, error, argv.includes('--json'));
     return exitCodeOf(error);

@@ -1,4 +1,5 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -24,6 +25,8 @@ interface Said {
 interface Run extends Promise<Said> {
   /** Resolves with the match, once that was written to stderr or stdout. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Ctrl-C. */
+  stop(): void;
 }
 
 type Answers = readonly (readonly [question: RegExp, answer: string])[];
@@ -53,6 +56,7 @@ function lanyard(name: string, argv: readonly string[], answers?: Answers, env: 
       }),
       { isTTY: answers !== undefined, columns: 120 },
     );
+  const interruption = new AbortController();
   const ended = runCommandLine({
     argv: ['--data', join(folder, name), ...argv],
     stdout: stream('stdout'),
@@ -60,7 +64,7 @@ function lanyard(name: string, argv: readonly string[], answers?: Answers, env: 
     stdin,
     env: { LANYARD_DISCOVERY: 'false', ...env },
     cwd: folder,
-    signal: AbortSignal.timeout(15_000),
+    signal: AbortSignal.any([interruption.signal, AbortSignal.timeout(15_000)]),
   }).then((code) => ({ code, ...texts }));
   const until = (pattern: RegExp) =>
     new Promise<RegExpExecArray>((resolve, reject) => {
@@ -72,7 +76,7 @@ function lanyard(name: string, argv: readonly string[], answers?: Answers, env: 
       look();
       void ended.then(() => reject(new Error(`${pattern} was never said, but: ${texts.stdout}${texts.stderr}`)));
     });
-  return Object.assign(ended, { until });
+  return Object.assign(ended, { until, stop: () => interruption.abort(new Error('interrupted')) });
 }
 
 async function json<T>(name: string, ...argv: readonly string[]): Promise<T> {
@@ -82,6 +86,18 @@ async function json<T>(name: string, ...argv: readonly string[]): Promise<T> {
 }
 
 const invited = async (...options: readonly string[]) => (await json<{ text: string }>('first', 'invite', '--approve', ...options)).text;
+
+/** `fetch` sets the Host header itself. */
+function statusWithHost(url: string, host: string, authorization: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request(`${url}/api/farm`, { headers: { host, authorization } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    })
+      .once('error', reject)
+      .end();
+  });
+}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lanyard-trust-cli-'));
@@ -174,6 +190,28 @@ describe('six digits', () => {
     expect(await joining).toMatchObject({ code: 4 });
     expect(await json('first', 'refuse', 'odd')).toMatchObject({ name: 'odd', role: null });
   });
+});
+
+test('the dashboard of a coordinator elsewhere is served to browsers of this machine, and to nobody without its token', async () => {
+  expect(await lanyard('laptop', ['dashboard'])).toMatchObject({ code: 5, stderr: expect.stringContaining('--serve') });
+  const serving = lanyard('laptop', ['dashboard', '--serve']);
+  const [, url = '', token = ''] = await serving.until(/^(http:\/\/127\.0\.0\.1:\d+)\/#token=(\S+)$/m);
+  const authorization = `Bearer ${token}`;
+  const get = async (path: string, headers: Record<string, string>) => (await fetch(url + path, { headers })).status;
+  const farm = await fetch(`${url}/api/farm`, { headers: { authorization } });
+  expect(await farm.json()).toMatchObject({ name: 'studio', role: 'submitter' });
+  const body = JSON.stringify({ command: 'true', image: null, name: 'by the browser' });
+  const headers = { authorization, 'content-type': 'application/json' };
+  expect(await (await fetch(`${url}/api/jobs`, { method: 'POST', headers, body })).json()).toMatchObject({ name: 'by the browser' });
+  expect(await get('/', {})).toBe(200);
+  for (const path of ['/api/farm', '/%61pi/farm', '//api/farm', '/API/farm', '/assets/../api/farm', '/assets%2f..%2fapi/farm'])
+    expect(await get(path, {}), path).toBe(401);
+  expect(await get('/api/farm', { authorization: `Bearer ${'x'.repeat(token.length)}` })).toBe(401);
+  expect(await get('/api/farm', { authorization, origin: 'http://evil.example' })).toBe(403);
+  expect(await statusWithHost(url, 'evil.example', authorization)).toBe(403);
+  serving.stop();
+  expect(await serving).toMatchObject({ code: 0 });
+  await expect(fetch(url)).rejects.toThrow();
 });
 
 test('devices change roles, and are removed', async () => {

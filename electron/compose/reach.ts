@@ -2,6 +2,7 @@ import { LanyardError } from '../../shared/errors.ts';
 import { createDiscovery } from '../discovery/mdns.ts';
 import { createClock } from '../machine/clock.ts';
 import type { Discovery, Endpoint, Logger } from '../ports.ts';
+import { findDevice } from '../trust/farm.ts';
 import type { Device } from './device.ts';
 import { createFollower } from './follower.ts';
 import { openLocator } from './locator.ts';
@@ -38,9 +39,11 @@ export async function reachCoordinator(options: {
       await discovery.close();
     }
   }
+  const roster = device.roster.current;
+  const name = roster === undefined ? undefined : findDevice(roster, roster.coordinator)?.name;
   throw new LanyardError({
     code: 'UNAVAILABLE',
-    message: `the coordinator of the farm "${device.roster.current?.farm.name}" does not answer`,
+    message: `${name ?? 'the device'}, which coordinates the farm "${roster?.farm.name}", does not answer`,
     hint: 'is it on, and on this network? `lanyard doctor` looks for what is in the way; an administrator may also have removed this device',
   });
 }
