@@ -19,6 +19,11 @@ export interface ReconnectPauses {
 }
 
 const PAUSES: ReconnectPauses = { firstMs: 250, longestMs: 15_000, stableMs: 60_000 };
+/**
+ * A coordinator that could not write (its disk is full) is tried again as if it were the third time, so that a node is back within
+ * its grace, and keeps what it runs, for as long as that lasts.
+ */
+const TRIES_OF_A_FAULT = 3;
 const CONNECT_TIMEOUT_MS = 10_000;
 const WELCOME_TIMEOUT_MS = 30_000;
 const PING_MS = 15_000;
@@ -162,7 +167,10 @@ class Client implements LinkClient {
       const text = error.message || error.code || 'cannot connect';
       this.#lost(webSocket, this.#state === 'connecting' ? this.#turnedAway(text, keyed.has(webSocket)) : text, false);
     });
-    webSocket.on('close', (code, reason) => this.#lost(webSocket, closeText(code, reason), false));
+    webSocket.on('close', (code, reason) => {
+      if (code === CLOSE.internal) this.#tries = Math.min(this.#tries, TRIES_OF_A_FAULT);
+      this.#lost(webSocket, closeText(code, reason), false);
+    });
   }
 
   /**

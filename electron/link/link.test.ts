@@ -187,6 +187,19 @@ describe('pauses between attempts to connect', () => {
     await node.client.close();
   });
 
+  it('stay short while the coordinator cannot write', async () => {
+    const log = () => Promise.reject(new Error('the disk is full'));
+    const farm = await coordinator({ handlers: { log } });
+    const { clock, pauses } = instantClock();
+    const node = worker(farm.port, 'node-1', { clock, random: () => 0.5, reconnect: {} });
+    for (let turn = 0; turn < 6; turn++) {
+      await node.welcomes.at(turn);
+      node.client.sendLog(attempt(1), 0, Buffer.from('x')).catch(() => undefined);
+      expect((await node.closed.at(turn)).reason).toContain('could not be written');
+    }
+    expect(pauses.slice(0, 6)).toEqual([125, 250, 500, 500, 500, 500]);
+  });
+
   it('begin anew after a connection that stood for a minute, and only then', async () => {
     const farm = await coordinator();
     const between = await proxy(farm.port);

@@ -149,6 +149,12 @@ describe('fetching', () => {
 });
 
 describe('uploading', () => {
+  it('waits for a coordinator whose disk is full', async () => {
+    server.failNext({ code: 'DISK_FULL', message: 'The disk is full.' });
+    expect(await transfer.upload(await file(CONTENT), () => undefined, never)).toMatchObject({ blob: BLOB });
+    expect(server.requests).toEqual(['HEAD', 'PATCH 0', 'HEAD', 'PATCH 0']);
+  });
+
   it('sends the file and names it by its hash, once', async () => {
     const path = await file(CONTENT);
     const steps: number[] = [];

@@ -11,6 +11,8 @@ import { answerError, type BlobHttp, createBlobHttp } from './http.ts';
 
 /** Tries in a row that bring no byte more; with the pauses between them about half a minute, a coordinator's restart. */
 const TRIES = 16;
+/** As many answers of a coordinator that its disk is full: some ten minutes in which a person can make room, before finished work is given up. */
+const FULL_TRIES = 150;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 /** One request sends at most this many bytes, so that a slow line stays within the time a server gives one request. */
@@ -18,16 +20,9 @@ const PART_BYTES = 64 * 1024 * 1024;
 const READ_BYTES = 256 * 1024;
 
 /** Errors that another try does not mend. */
-const FINAL: ReadonlySet<ErrorCode> = new Set([
-  'INVALID',
-  'UNAUTHENTICATED',
-  'FORBIDDEN',
-  'NOT_FOUND',
-  'GONE',
-  'TOO_LARGE',
-  'RANGE',
-  'DISK_FULL',
-]);
+const FINAL: ReadonlySet<ErrorCode> = new Set(['INVALID', 'UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND', 'GONE', 'TOO_LARGE', 'RANGE']);
+/** The disk that is full is this machine's own, whose tasks others can take. */
+const FINAL_IN_FETCHING: ReadonlySet<ErrorCode> = new Set([...FINAL, 'DISK_FULL']);
 
 export interface BlobTransferOptions {
   /** Where the coordinator is now; asked for each request. */
@@ -51,12 +46,12 @@ export function createBlobTransfer(options: BlobTransferOptions): BlobTransfer {
       return movedBytes;
     },
     fetch: (blob, bytes, into, progress, signal) =>
-      persist(options.logger, signal, `fetching ${blob}`, (reached) =>
+      persist(options.logger, signal, `fetching ${blob}`, FINAL_IN_FETCHING, (reached) =>
         fetchOnce({ http, blob, bytes, progress, moved, reached, signal }, into),
       ),
     async upload(path, progress, signal) {
       const { blob, bytes } = await hashFile(path, signal);
-      await persist(options.logger, signal, `uploading ${blob}`, (reached) =>
+      await persist(options.logger, signal, `uploading ${blob}`, FINAL, (reached) =>
         uploadOnce({ http, blob, bytes, progress, moved, reached, signal }, path),
       );
       return { blob, bytes };
@@ -80,7 +75,13 @@ interface Move {
 type Step = (reached: (offset: number) => void) => Promise<void>;
 
 /** Repeats `step` until it is through; tries that got further than any before do not count. */
-async function persist(logger: Logger | undefined, signal: AbortSignal, what: string, step: Step): Promise<void> {
+async function persist(
+  logger: Logger | undefined,
+  signal: AbortSignal,
+  what: string,
+  final: ReadonlySet<ErrorCode>,
+  step: Step,
+): Promise<void> {
   let furthest = 0;
   let failures = 0;
   let refusals = 0;
@@ -95,9 +96,9 @@ async function persist(logger: Logger | undefined, signal: AbortSignal, what: st
       signal.throwIfAborted();
       failures += 1;
       if (error instanceof LanyardError && error.code === 'INVALID') refusals += 1;
-      if (isFinal(error, refusals)) throw error;
+      if (isFinal(error, final, refusals)) throw error;
       logger?.debug(`${what} is interrupted`, { error: String(error), failures });
-      if (failures >= TRIES) {
+      if (failures >= (isDiskFull(error) ? FULL_TRIES : TRIES)) {
         throw new LanyardError({ code: 'UNAVAILABLE', message: `${what} does not get on: ${describe(error)}` }, { cause: error });
       }
     }
@@ -107,8 +108,12 @@ async function persist(logger: Logger | undefined, signal: AbortSignal, what: st
 }
 
 /** Bytes that were damaged on their way make a blob INVALID too, so that this one is tried once more. */
-function isFinal(error: unknown, refusals: number): boolean {
-  return error instanceof LanyardError && FINAL.has(error.code) && !(error.code === 'INVALID' && refusals < 2);
+function isFinal(error: unknown, final: ReadonlySet<ErrorCode>, refusals: number): boolean {
+  return error instanceof LanyardError && final.has(error.code) && !(error.code === 'INVALID' && refusals < 2);
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof LanyardError && error.code === 'DISK_FULL';
 }
 
 function describe(error: unknown): string {

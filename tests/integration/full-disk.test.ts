@@ -25,7 +25,7 @@ describe.skipIf(noSmallDisk !== undefined)(`a full disk${noSmallDisk === undefin
   /** A farm whose coordinator has `megabytes` for all it keeps. */
   async function startSmallFarm(megabytes: number): Promise<{ farm: TestFarm; disk: string }> {
     let disk = '';
-    farm = await startFarm({}, async (folder) => {
+    farm = await startFarm({ connectionGraceMs: 5_000 }, async (folder) => {
       await mountSmallDisk(folder, megabytes);
       disk = folder;
       disks.push(folder);
@@ -114,11 +114,14 @@ describe.skipIf(noSmallDisk !== undefined)(`a full disk${noSmallDisk === undefin
     const ended = appeared(printed);
     await writeFile(go, '');
     await ended;
-    await said(farm.coordinator.logFile, 'disk is full');
+    // For longer than one pause between two tries to connect.
+    await said(farm.coordinator.logFile, 'disk is full', 5);
     await emptyDisk(disk);
     await writeFile(finish, '');
     expect(await farm.untilEnded(id)).toMatchObject({ state: 'COMPLETED', retries: 0 });
     expect((await farm.logOf(id)).length).toBe(output);
+    const { attempts } = await farm.client.call('getTask', { params: { job: id, index: 0 } });
+    expect(attempts).toHaveLength(1);
   });
 
   test('on a worker costs the task no retry and makes the node UNHEALTHY; another node, or the same with room, completes it', async () => {
@@ -152,9 +155,10 @@ describe.skipIf(noSmallDisk !== undefined)(`a full disk${noSmallDisk === undefin
 
 const untilThere = (path: string) => `while [ ! -e ${path} ]; do sleep 0.05; done`;
 
-async function said(logFile: string, text: string): Promise<void> {
-  if ((await readFile(logFile, 'utf8')).includes(text)) return;
-  for await (const _ of watch(logFile)) if ((await readFile(logFile, 'utf8')).includes(text)) return;
+async function said(logFile: string, text: string, times: number): Promise<void> {
+  const isSaid = async () => (await readFile(logFile, 'utf8')).split(text).length > times;
+  if (await isSaid()) return;
+  for await (const _ of watch(logFile)) if (await isSaid()) return;
 }
 
 async function appeared(path: string): Promise<void> {
