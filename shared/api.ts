@@ -10,6 +10,7 @@ import {
   explanationSchema,
   jobDetailSchema,
   jobViewSchema,
+  nodeExplanationSchema,
   nodeViewSchema,
   outputViewSchema,
   ownerViewSchema,
@@ -142,6 +143,14 @@ export const ROUTES = {
     params: jobParams,
     answer: explanationSchema,
   },
+  explainTask: {
+    method: 'GET',
+    path: '/api/jobs/:job/tasks/:index/explain',
+    roles: READERS,
+    summary: 'Why one task waits or failed, and what would help',
+    params: taskParams,
+    answer: explanationSchema,
+  },
   listTasks: {
     method: 'GET',
     path: '/api/jobs/:job/tasks',
@@ -217,6 +226,14 @@ export const ROUTES = {
   },
   listNodes: { method: 'GET', path: '/api/nodes', roles: READERS, summary: 'Nodes', answer: z.object({ nodes: listOf(nodeViewSchema) }) },
   getNode: { method: 'GET', path: '/api/nodes/:node', roles: READERS, summary: 'One node', params: nodeParams, answer: nodeViewSchema },
+  explainNode: {
+    method: 'GET',
+    path: '/api/nodes/:node/explain',
+    roles: READERS,
+    summary: 'Why a node takes no more work',
+    params: nodeParams,
+    answer: nodeExplanationSchema,
+  },
   updateNode: {
     method: 'PATCH',
     path: '/api/nodes/:node',

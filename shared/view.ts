@@ -139,8 +139,20 @@ export const explanationSchema = z.object({
   obstacles: z.array(obstacleSchema),
   /** Tasks that stand before it in its queue; null when that is not what it waits for. */
   ahead: z.number().int().nullable(),
+  /** A failed attempt, and the end of its log; null when nothing has failed. */
+  evidence: z.object({ attempt: z.string(), node: z.string(), log: z.string() }).nullable(),
 });
 export type Explanation = z.infer<typeof explanationSchema>;
+
+export const nodeExplanationSchema = z.object({
+  node: z.string(),
+  status: z.enum(NODE_STATUSES),
+  /** Why it takes no more, in one sentence. */
+  summary: z.string(),
+  /** Why work that waits does not go there; `nodes` counts the kinds of work that each keeps out. */
+  obstacles: z.array(obstacleSchema),
+});
+export type NodeExplanation = z.infer<typeof nodeExplanationSchema>;
 
 /** The event stream: one snapshot first, then deltas, each with the cursor after it. */
 export const viewEventSchema = z.discriminatedUnion('type', [

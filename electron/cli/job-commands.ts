@@ -1,8 +1,8 @@
 import { isTerminal, type JobState } from '../../shared/job.ts';
-import type { JobDetail, JobView, TaskView } from '../../shared/view.ts';
+import type { Explanation, JobDetail, JobView, TaskView } from '../../shared/view.ts';
 import type { Context, Handler } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import { parseTarget } from './targets.ts';
+import { chooseNode, parseTarget } from './targets.ts';
 import type { Style } from './terminal.ts';
 import { plain } from './text.ts';
 import { formatDuration, timeText } from './units.ts';
@@ -97,20 +97,39 @@ export const tasks: Handler<ListOptions> = async (context, [id = ''], options) =
 
 export const explain: Handler = async (context, [id = '']) => {
   const client = await context.connect();
-  const answer = await client.call('explainJob', { params: { job: parseTarget(id, 1).job }, signal: context.signal });
-  const { terminal } = context;
+  const { terminal, signal } = context;
+  if (!/^\d+(\.\d+)?$/.test(id)) {
+    const { nodes } = await client.call('listNodes', { signal });
+    const about = await client.call('explainNode', { params: { node: chooseNode(nodes, id).description.id }, signal });
+    if (context.options.json === true) terminal.json(about);
+    else showReasons(context, about);
+    return EXIT.ok;
+  }
+  const { job, index } = parseTarget(id, 2);
+  const answer =
+    index === undefined
+      ? await client.call('explainJob', { params: { job }, signal })
+      : await client.call('explainTask', { params: { job, index }, signal });
   if (context.options.json === true) {
     terminal.json(answer);
     return EXIT.ok;
   }
-  terminal.line(plain(answer.summary));
-  for (const obstacle of answer.obstacles) {
+  showReasons(context, answer);
+  if (answer.ahead !== null) terminal.line(`${answer.ahead} ${answer.ahead === 1 ? 'task stands' : 'tasks stand'} before it`);
+  if (answer.evidence !== null) {
+    terminal.line(`The log of ${answer.evidence.attempt}, which failed on ${plain(answer.evidence.node)}, ends with:`);
+    for (const line of answer.evidence.log.split('\n')) terminal.line(`  ${plain(line)}`);
+  }
+  return EXIT.ok;
+};
+
+function showReasons({ terminal }: Context, { summary, obstacles }: Pick<Explanation, 'summary' | 'obstacles'>): void {
+  terminal.line(plain(summary));
+  for (const obstacle of obstacles) {
     terminal.line(`- ${plain(obstacle.message)}`);
     if (obstacle.help !== null) terminal.line(`  ${terminal.style('help:', 'dim')} ${plain(obstacle.help)}`);
   }
-  if (answer.ahead !== null) terminal.line(`${answer.ahead} ${answer.ahead === 1 ? 'task stands' : 'tasks stand'} before it`);
-  return EXIT.ok;
-};
+}
 
 export function stateStyle(state: JobState): Style | undefined {
   const styles: Partial<Record<JobState, Style>> = {

@@ -79,7 +79,11 @@ function addJobCommands(add: Add): void {
     .addOption(new Option('--order <order>', 'which first').choices(['newest', 'oldest', 'priority']).default('newest'));
   add('job <job>', 'show one job', async () => (await import('./job-commands.ts')).job);
   page(add('tasks <job>', 'list the tasks of a job', async () => (await import('./job-commands.ts')).tasks).addOption(states()));
-  add('explain <job>', 'say why a job waits, and what would help', async () => (await import('./job-commands.ts')).explain);
+  add(
+    'explain <id>',
+    'say why a job (12) or a task (12.0) waits or failed, or why a node takes no more, and what would help',
+    async () => (await import('./job-commands.ts')).explain,
+  );
   add('logs <id>', 'print the log of a job (12), a task (12.0) or an attempt (12.0.1)', async () => (await import('./log-command.ts')).logs)
     .option('-f, --follow', 'go on as it grows, until it has ended')
     .option('--raw', 'leave control characters in, on a terminal too')

@@ -21,11 +21,11 @@ function ofNeeds(needs: Parameters<typeof policy>[0], ...nodes: Parameters<TestF
 describe('explain says of a job', () => {
   test('that needs more memory than any node has: what there is, where, and what would help', () => {
     const { summary, obstacles } = ofNeeds({ ramMb: 16_384 }, { ramMb: 8_000 }, { ramMb: 4_000 }, { ramMb: 12_288 });
-    expect(summary).toBe('No node can take it: needs 16384 MB of memory, the largest node has 12288 MB (mira).');
+    expect(summary).toBe('No node can take it: it needs 16 GB of memory, the largest free is 12 GB on mira.');
     expect(obstacles[0]).toEqual({
       constraint: 'ramMb',
-      message: 'needs 16384 MB of memory, the largest node has 12288 MB (mira)',
-      help: 'asking for 12288 MB would let it start',
+      message: 'it needs 16 GB of memory, the largest free is 12 GB on mira',
+      help: '12 GB would start 1 task now',
       nodes: 3,
     });
   });
@@ -33,14 +33,14 @@ describe('explain says of a job', () => {
   test('that a smaller wish helps only where nothing else is in the way', () => {
     const { obstacles } = ofNeeds({ ramMb: 16_384, labels: ['fast'] }, { ramMb: 12_000 }, { ramMb: 8_000, labels: { fast: '' } });
     expect(obstacles.find(({ constraint }) => constraint === 'ramMb')).toMatchObject({
-      message: 'needs 16384 MB of memory, the largest node has 12000 MB (ash)',
-      help: 'asking for 8000 MB would let it start',
+      message: 'it needs 16 GB of memory, the largest free is 8000 MB on birch',
+      help: '8000 MB would start 1 task now',
     });
   });
 
   test.each([
-    ['cpu', { cpu: 16 }, 'needs 16 cores of CPU, the largest node has 4 cores (ash)', 'asking for 4 cores would let it start'],
-    ['diskMb', { diskMb: 20_000 }, 'needs 20000 MB of disk, the largest node has 10000 MB (ash)', 'asking for 10000 MB would let it start'],
+    ['cpu', { cpu: 16 }, 'it needs 16 cores of CPU, the largest free is 4 cores on ash', '4 cores would start 1 task now'],
+    ['diskMb', { diskMb: 20_000 }, 'it needs 20000 MB of disk, the largest free is 10000 MB on ash', '10000 MB would start 1 task now'],
     ['gpus', { gpus: 1 }, 'needs 1 GPUs, the largest node has 0 GPUs (ash)', null],
     [
       'labels',

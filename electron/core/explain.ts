@@ -8,6 +8,7 @@ import { isOpen } from './open-nodes.ts';
 import { cannotServe } from './placement.ts';
 import { availabilityOf } from './queries.ts';
 import { firstOfLane, isAtCap, isAtOwnCap, standsBefore } from './queue.ts';
+import { reliefFor } from './relief.ts';
 import { openTasks, waitingTasks } from './rows.ts';
 import type { FarmNode, FarmState, Job, QueueClass } from './state.ts';
 
@@ -22,7 +23,7 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
   const job = farm.jobs.get(id);
   if (job === undefined) throw new Error(`job ${id} is not in the farm`);
   const answer = (summary: string, obstacles: Obstacle[], ahead: number | null = null): Explanation => {
-    return { job: id, state: job.state, summary, obstacles, ahead };
+    return { job: id, state: job.state, summary, obstacles, ahead, evidence: null };
   };
   const own = ownObstacles(job);
   if (own[0] !== undefined) return answer(`It waits: ${own[0].message}.`, own);
@@ -32,7 +33,12 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
   if (caps[0] !== undefined) return answer(`It waits: ${caps[0].message}.`, caps);
   const limits = limitObstacles(job.shared.queueClass);
   const nodes = nodeObstacles(farm, job);
+  const relief = nodes.open > 0 ? [] : reliefFor(farm, job);
   if (nodes.able === 0) {
+    for (const one of relief) {
+      const same = nodes.obstacles.findIndex(({ constraint }) => constraint === one.constraint);
+      nodes.obstacles.splice(Math.max(0, same), same < 0 ? 0 : 1, one);
+    }
     const first = nodes.obstacles[0];
     return answer(`No node can take it: ${first === undefined ? 'none is there' : first.message}.`, [...nodes.obstacles, ...limits]);
   }
@@ -45,7 +51,7 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
   if (making.length > 0)
     return answer(`Room is being made for it: work of lower priority is ending on ${names(making)}.`, nodes.obstacles, ahead);
   const busy = nodes.able === 1 ? 'The node that can serve it is busy' : `All ${nodes.able} nodes that can serve it are busy`;
-  return answer(`${busy}; ${behind}.${sharing}`, nodes.obstacles, ahead);
+  return answer(`${busy}; ${behind}.${sharing}`, [...relief, ...nodes.obstacles], ahead);
 }
 
 function ownObstacles(job: Job): Obstacle[] {
@@ -122,6 +128,15 @@ const HINDRANCES: readonly Hindrance[] = [
   'offline',
   'busy',
 ];
+
+/** @returns what keeps one node from a job, in sentences */
+export function hindrancesOf(farm: FarmState, job: Job, node: FarmNode): Obstacle[] {
+  return hindrances(farm, job, node).map((hindrance) => ({
+    ...describeHindrance(hindrance, job, [node], [node]),
+    constraint: hindrance,
+    nodes: 1,
+  }));
+}
 
 interface NodeFindings {
   /** Nodes that could run it, now or when they are free. */

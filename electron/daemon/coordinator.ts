@@ -10,6 +10,7 @@ import type {
   Explanation,
   JobDetail,
   JobView,
+  NodeExplanation,
   NodeView,
   OutputView,
   OwnerView,
@@ -20,6 +21,7 @@ import type {
 import type { CoordinatorEffect } from '../core/effects.ts';
 import type { CoordinatorEvent } from '../core/events.ts';
 import { explainJob } from '../core/explain.ts';
+import { explainNode, explainTask } from '../core/explain-others.ts';
 import * as queries from '../core/queries.ts';
 import { createFarm } from '../core/step.ts';
 import type {
@@ -39,6 +41,7 @@ import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts'
 import type { BatchBuilder } from './batch.ts';
 import { startBlobSweeps } from './blob-sweeps.ts';
 import { type Catalog, type CatalogEntry, openCatalog } from './catalog.ts';
+import { findEvidence } from './evidence.ts';
 import type { Farm, JobChange, PollWorkers } from './farm.ts';
 import { mayWriteLog } from './leases.ts';
 import { createPollWorkers } from './poll.ts';
@@ -417,10 +420,25 @@ class Coordinator implements CoordinatorDaemon {
     return this.options.store.outputs(job, index).map((output) => outputView(job, output));
   }
 
-  explain(job: JobId): Explanation {
+  explain(job: JobId, index?: number): Explanation {
     const row = this.mustRow(job);
-    if (queries.jobRow(this.farm, job) !== undefined) return explainJob(this.farm, job);
-    return { job, state: row.state, summary: row.reason ?? `The job has ended: ${row.state}.`, obstacles: [], ahead: null };
+    const isLive = queries.jobRow(this.farm, job) !== undefined;
+    const evidence = findEvidence(this.options.store, row, index);
+    if (index === undefined) {
+      if (isLive) return { ...explainJob(this.farm, job), evidence };
+      return { job, state: row.state, summary: row.reason ?? `The job has ended: ${row.state}.`, obstacles: [], ahead: null, evidence };
+    }
+    const { task } = this.task(job, index);
+    const live = isLive ? explainTask(this.farm, job, index) : undefined;
+    if (live !== undefined) return { ...live, evidence };
+    const summary = task.message ?? (task.state === 'COMPLETED' ? 'It is complete.' : `It has ended: ${task.state}.`);
+    return { job, state: task.state, summary, obstacles: [], ahead: null, evidence };
+  }
+
+  explainNode(node: NodeId): NodeExplanation {
+    const found = explainNode(this.farm, node);
+    if (found === undefined) throw new LanyardError({ code: 'NOT_FOUND', message: `There is no node ${node}.` });
+    return found;
   }
 
   async cancel(job: JobId, index: number | undefined, by: Identity): Promise<JobView> {

@@ -8,6 +8,7 @@ import type {
   Explanation,
   JobDetail,
   JobView,
+  NodeExplanation,
   NodeView,
   OutputView,
   OwnerView,
@@ -52,7 +53,9 @@ export interface Farm {
   ): { readonly tasks: TaskView[]; readonly total: number };
   task(job: JobId, index: number): { readonly task: TaskView; readonly attempts: AttemptView[] };
   outputs(job: JobId, index?: number): OutputView[];
-  explain(job: JobId): Explanation;
+  /** Without `index`: the whole job. The log of the evidence is left empty: whoever shows it reads it. */
+  explain(job: JobId, index?: number): Explanation;
+  explainNode(node: NodeId): NodeExplanation;
   /** Without `index`: the whole job. Cancelling what has ended is a CONFLICT. */
   cancel(job: JobId, index: number | undefined, by: Identity): Promise<JobView>;
   retry(job: JobId, by: Identity): Promise<JobView>;

@@ -3,6 +3,7 @@ import type { JobId } from '../../../shared/ids.ts';
 import type { Identity } from '../../ports.ts';
 import { assertOwn } from '../auth.ts';
 import type { ApiContext } from '../context.ts';
+import { withLog } from '../evidence.ts';
 import type { HandlersOf } from '../route-types.ts';
 
 type Names =
@@ -15,11 +16,12 @@ type Names =
   | 'cancelJob'
   | 'retryJob'
   | 'explainJob'
+  | 'explainTask'
   | 'listTasks'
   | 'getTask'
   | 'cancelTask';
 
-export function jobHandlers({ farm, membership }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
+export function jobHandlers({ farm, logs, membership }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   /** @throws LanyardError NOT_FOUND, or FORBIDDEN for a job of somebody else */
   const own = (job: JobId, identity: Identity) => assertOwn(identity, farm.job(job));
   const cancel = (job: JobId, index: number | undefined, identity: Identity) => {
@@ -60,7 +62,8 @@ export function jobHandlers({ farm, membership }: ApiContext): HandlersOf<Pick<t
       own(params.job, identity);
       return farm.retry(params.job, identity);
     },
-    explainJob: ({ params }) => farm.explain(params.job),
+    explainJob: ({ params, signal }) => withLog(logs, farm.explain(params.job), signal),
+    explainTask: ({ params, signal }) => withLog(logs, farm.explain(params.job, params.index), signal),
     listTasks: ({ params, query: { limit, offset, state } }) => farm.tasks(params.job, { limit, offset, states: state }),
     getTask: ({ params }) => farm.task(params.job, params.index),
     cancelTask: ({ params, identity }) => cancel(params.job, params.index, identity),
