@@ -7,7 +7,7 @@ import type { FarmNode, FarmState, QueueClass } from './state.ts';
  * small work: whatever comes free is taken at once. So a class that has waited long, with nothing of it placed, gets a node kept free
  * for it; and so does one that other work makes room for (`preemption.ts`).
  */
-const KEEP_FREE_AFTER_MS = 60_000;
+export const KEEP_FREE_AFTER_MS = 60_000;
 
 /** A node has something free, but not enough for the class: perhaps it is time to let it run empty. */
 export function considerEarmark(farm: FarmState, node: FarmNode, queueClass: QueueClass): void {

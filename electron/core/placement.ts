@@ -2,13 +2,13 @@ import { holds } from '../../shared/label-expression.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { takeReady } from './dependencies.ts';
-import { considerEarmark, dropEarmark, reviewEarmarks, spendEarmark } from './earmarks.ts';
+import { considerEarmark, dropEarmark, KEEP_FREE_AFTER_MS, reviewEarmarks, spendEarmark } from './earmarks.ts';
 import { prepay } from './fairness.ts';
 import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, slotsOf } from './leases.ts';
 import { isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-nodes.ts';
 import { PlacementOrder } from './order.ts';
-import { makeRoom, notePreemptible } from './preemption.ts';
-import { firstJobs, hasWaiting, park, unpark } from './queue.ts';
+import { leastUrgent, makeRoom, notePreemptible } from './preemption.ts';
+import { firstJobs, goesBefore, hasWaiting, headOf, highestWaiting, park, unpark } from './queue.ts';
 import { openFreshTasks, rowOfTask } from './rows.ts';
 import { activityOf, type FarmNode, type FarmState, FIT, type Job, NONE, nodeChanged, type QueueClass, Task } from './state.ts';
 import { moveTask, settleJob } from './tasks.ts';
@@ -24,11 +24,56 @@ const TASKS_LOOKED_AT = 4;
  */
 export function placeAll(farm: FarmState): void {
   reviewEarmarks(farm);
-  for (const node of farm.dirtyNodes) offerNode(farm, node);
+  // A node that is not kept free any more, because who it was kept for went elsewhere, is offered once more.
+  do placeMarked(farm);
+  while (farm.dirtyNodes.size > 0);
+}
+
+function placeMarked(farm: FarmState): void {
+  const [node] = farm.dirtyNodes;
+  const isFull = node !== undefined && farm.dirtyNodes.size === 1 && fillAlone(farm, node);
+  if (isFull) farm.dirtyNodes.delete(node);
+  for (const dirty of farm.dirtyNodes) offerNode(farm, dirty);
   farm.dirtyNodes.clear();
   if (farm.dirtyClasses.size === 0) return;
-  // Before the less urgent takes what little is free where room is to be made, and after all that can go without.
-  for (const queueClass of farm.dirtyClasses) if (isSaturated(queueClass)) makeRoom(farm, queueClass);
+  // Before the less urgent takes what little is free where room is to be made; and once more after all that can go without.
+  makeRoomForDirty(farm);
+  if (!isFull) {
+    placeDirty(farm);
+    makeRoomForDirty(farm);
+  }
+  // Placing marks classes too, but gives nobody anything.
+  farm.dirtyClasses.clear();
+}
+
+/**
+ * The usual case on a busy farm: one node has something free, and whatever waits fits nowhere else. Then the best head is found
+ * by one look at each class, and no list is made only to be thrown away.
+ * @returns true when the node is full again; false when it takes more than this, and nothing but placements was done
+ */
+function fillAlone(farm: FarmState, node: FarmNode): boolean {
+  const longSinceMs = farm.now.elapsedMs - KEEP_FREE_AFTER_MS;
+  while (isServing(node)) {
+    let best: Job | undefined;
+    for (const queueClass of farm.classes.values()) {
+      const priority = highestWaiting(queueClass);
+      if (priority < 0) continue;
+      if (queueClass.open.length > 0 && !isSaturated(queueClass)) return false;
+      if (queueClass.waitingSinceMs < longSinceMs && !isOpen(node, queueClass)) considerEarmark(farm, node, queueClass);
+      if (best !== undefined && priority < best.priority) continue;
+      const head = headOf(queueClass);
+      if (head === undefined || (best !== undefined && !goesBefore(head, best))) continue;
+      if (limitsAllow(queueClass.demand) && isOpen(node, queueClass)) best = head;
+    }
+    if (best === undefined) return false;
+    listWhenOpen(node, best.shared.queueClass);
+    if (placeJob(farm, best) !== 'yes') return false;
+    if (node.usedSlots >= slotsOf(node) || node.exclusive > 0) return farm.dirtyNodes.size === 1;
+  }
+  return false;
+}
+
+function placeDirty(farm: FarmState): void {
   const order = new PlacementOrder();
   for (const queueClass of farm.dirtyClasses) order.add(queueClass);
   for (let queueClass = order.take(); queueClass !== undefined; queueClass = order.take()) {
@@ -37,9 +82,11 @@ export function placeAll(farm: FarmState): void {
     order.add(queueClass);
     order.refresh(owner);
   }
-  for (const queueClass of farm.dirtyClasses) if (isSaturated(queueClass)) makeRoom(farm, queueClass);
-  // Placing marks classes too, but gives nobody anything.
-  farm.dirtyClasses.clear();
+}
+
+function makeRoomForDirty(farm: FarmState): void {
+  const least = leastUrgent(farm);
+  for (const queueClass of farm.dirtyClasses) if (highestWaiting(queueClass) > least && isSaturated(queueClass)) makeRoom(farm, queueClass);
 }
 
 /** Shows a new class to the nodes. */

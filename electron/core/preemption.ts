@@ -33,9 +33,15 @@ export function forgetPreemptible(farm: FarmState, task: Task, priority: number)
   if (tasks?.delete(task) && tasks.size === 0) farm.preemptible.delete(priority);
 }
 
-/** Makes room for a class that waits and fits nowhere. Costs a look at a bounded number of attempts, and nothing where none may be asked. */
+/** @returns the lowest priority of attempts that may be asked to make room; infinite when none may */
+export function leastUrgent(farm: FarmState): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const priority of farm.preemptible.keys()) least = Math.min(least, priority);
+  return least;
+}
+
+/** Makes room for a class that waits and fits nowhere. Costs a look at a bounded number of attempts. */
 export function makeRoom(farm: FarmState, queueClass: QueueClass): void {
-  if (farm.preemptible.size === 0) return;
   const head = headOf(queueClass);
   if (head === undefined || !limitsAllow(queueClass.demand)) return;
   for (let left = roomWanted(head) - queueClass.earmarks.size; left > 0; left--) {

@@ -97,6 +97,12 @@ export function hasWaiting(queueClass: QueueClass): boolean {
   return false;
 }
 
+/** @returns the highest priority that waits in the class; -1 when nothing does */
+export function highestWaiting(queueClass: QueueClass): number {
+  for (const { live, priority } of queueClass.buckets) if (live > 0) return priority;
+  return -1;
+}
+
 /** @returns the job that is next in its class; owners who have as much as they may at once are passed over */
 export function headOf(queueClass: QueueClass): Job | undefined {
   for (const bucket of queueClass.buckets) {

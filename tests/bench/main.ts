@@ -14,6 +14,7 @@ import { type Figures, tableLines, writeTable } from './report.ts';
 import { screens } from './screens.ts';
 import { submissions } from './submissions.ts';
 import { throughput } from './throughput.ts';
+import { wide } from './wide.ts';
 
 /**
  * Measures what `docs/performance.md` tells, against what others take for the same. Exits with 0 also when an aim is
@@ -22,7 +23,7 @@ import { throughput } from './throughput.ts';
  * Usage: npm run bench -- [--only NAME]... [--quick] [--json FILE]
  *        npm run bench -- --render FILE      puts the figures of a `--json` file into docs/performance.md
  */
-const BENCHES: readonly Bench[] = [throughput, submissions, latency, placement, stalls, memory, containers, fastStart, logs, screens];
+const BENCHES: readonly Bench[] = [throughput, submissions, latency, placement, wide, stalls, memory, containers, fastStart, logs, screens];
 
 const { values } = parseArgs({
   options: {
