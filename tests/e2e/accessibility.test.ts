@@ -61,6 +61,7 @@ for (const theme of ['dark', 'light'] as const)
     await page.goto(`${farm.url}/#/settings`);
     await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
     await expect(page.getByRole('region', { name: 'Audit log' })).toContainText('device joined');
+    await expect(page.getByRole('region', { name: 'Fair share' })).toContainText('local administrator');
     await check('settings');
     await page.getByRole('button', { name: 'Invite a device' }).click();
     await page.getByRole('button', { name: 'Make the invite' }).click();

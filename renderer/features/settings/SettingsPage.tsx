@@ -11,6 +11,7 @@ import { AuditLog } from './AuditLog.tsx';
 import { DesktopPanel } from './DesktopPanel.tsx';
 import { Devices } from './Devices.tsx';
 import { Engines } from './Engines.tsx';
+import { FairShare } from './FairShare.tsx';
 import { OpenInvites } from './Invites.tsx';
 import { Notifications } from './Notifications.tsx';
 import { Panel } from './Panel.tsx';
@@ -39,6 +40,7 @@ export function SettingsPage({ onLeave }: { readonly onLeave: (() => void) | nul
           <Look />
           {'desktop' in client ? <DesktopPanel desktop={client.desktop as Desktop} /> : <Notifications />}
           <Connection onLeave={onLeave} />
+          <FairShare />
           <Engines />
           {mayAdminister && <AuditLog />}
         </div>
