@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -242,6 +242,22 @@ test('a device leaves, and the farm knows; the coordinator of others stays', asy
   });
 });
 
+test('whoever ends a farm keeps its files aside, and the next one begins without them', async () => {
+  await json('solo', 'farm', 'create', 'old');
+  const solo = await startTestNode({ dataFolder: join(folder, 'solo'), works: false });
+  expect(await lanyard('solo', ['farm', 'leave'])).toMatchObject({ code: 5, stderr: expect.stringContaining('end it') });
+  await solo.close();
+  const { aside } = await json<{ aside: string }>('solo', 'farm', 'leave');
+  expect(await readdir(aside)).toEqual(
+    expect.arrayContaining(['farm-key.pem', 'farm.sqlite', 'tokens.json', 'audit.jsonl', 'connection.json', 'blobs']),
+  );
+  expect((await readdir(join(folder, 'solo'))).filter((name) => !name.startsWith('left-')).toSorted()).toEqual(['identity.json']);
+  await json('solo', 'farm', 'create', 'new');
+  const next = await startTestNode({ dataFolder: join(folder, 'solo'), works: false });
+  expect(await json('solo', 'jobs')).toMatchObject({ total: 0 });
+  await next.close();
+});
+
 test('tokens work from elsewhere through their connection string, until they are revoked', async () => {
   const { token, connections } = await json<{ token: string; connections: string[] }>('first', 'token', 'create', 'ci', '--role', 'viewer');
   const [connection = ''] = connections;
@@ -291,10 +307,16 @@ test('coordination moves on command, and is taken when its device is gone', asyn
   await second.close();
   expect(await lanyard('third', ['jobs'])).toMatchObject({ code: 3 });
   expect(await lanyard('helper', ['coordinator', 'take', '--force'])).toMatchObject({ code: 4 });
+  await writeFile(join(folder, 'third', 'farm.sqlite'), 'of an earlier term');
   const unattended = await lanyard('third', ['coordinator', 'take']);
   expect(unattended).toMatchObject({ code: 2, stderr: expect.stringMatching(/queue[\s\S]*tokens[\s\S]*--force/) });
   expect(await lanyard('third', ['coordinator', 'take'], [[/take coordination from second .*\? \[y\/N\] $/, 'y']])).toMatchObject({
     code: 0,
   });
   expect(await json('third', 'farm')).toMatchObject({ coordinator: (await openDevice(join(folder, 'third'))).identity.id, term: 3 });
+  // Jobs of an earlier term have moved on since: the queue begins empty, and the log says why.
+  expect(await readFile(join(folder, 'third', 'farm.sqlite.earlier'), 'utf8')).toBe('of an earlier term');
+  nodes.push(await startTestNode({ dataFolder: join(folder, 'third'), works: false }));
+  expect(await json('third', 'jobs')).toMatchObject({ total: 0 });
+  expect((await lanyard('third', ['audit'])).stdout).toMatch(/coordinator-moved .* taken from /);
 });

@@ -17,9 +17,10 @@ const TRIES = 16;
  * Finds the coordinator of the device's farm for a program that is not the node itself: at the addresses that the device keeps, and
  * if none of them answers, by listening on the local network. The device's roster is up to date afterwards.
  * @param options `look` false: does not listen on the network
- * @throws LanyardError UNAVAILABLE when it is nowhere, CONFLICT when the device belongs to no farm
+ * @throws LanyardError UNAVAILABLE when it is nowhere
  */
 export async function reachCoordinator(options: {
+  /** Of a farm. */
   readonly device: Device;
   readonly logger: Logger;
   readonly look: boolean;

@@ -2,8 +2,12 @@ import { access, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Roster } from '../../shared/trust.ts';
 import { DATABASE } from '../handover/files.ts';
+import type { Logger } from '../ports.ts';
+import { openAudit } from '../trust/audit.ts';
 import { moveCoordinator } from '../trust/farm.ts';
 import type { Device } from './device.ts';
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * Makes this device the coordinator by its own signature, without the one that is gone: nothing comes from there. What it kept from an
@@ -17,6 +21,9 @@ export async function takeCoordination({ dataFolder, identity, roster }: Device)
   if (await exists(database)) await rename(database, `${database}.earlier`);
   // A node that runs here starts to coordinate as soon as the roster is on disk.
   for (const suffix of ['-wal', '-shm']) await rm(database + suffix, { force: true });
+  const audit = await openAudit({ folder: dataFolder, wallMs: Date.now, logger: SILENT });
+  audit.record('coordinator-moved', identity.id, { target: identity.id, detail: `taken from ${roster.current.coordinator}` });
+  await audit.close();
   return roster.follow([signed]);
 }
 
