@@ -1,8 +1,8 @@
 import { basename, extname, join, resolve } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
-import { type Template, type TemplateField, templateIdSchema } from '../../shared/template.ts';
+import { type Template, type TemplateField, type TemplateView, templateIdSchema } from '../../shared/template.ts';
 import { renderDescription } from '../../shared/template-render.ts';
-import { readTemplateFile } from '../files/templates.ts';
+import { openTemplates, readTemplateFile } from '../files/templates.ts';
 import type { Context, Handler } from './context.ts';
 import { defaultDataFolder } from './data-folder.ts';
 import { EXIT } from './exit-codes.ts';
@@ -25,15 +25,17 @@ export const templates: Handler = async (context, [id]) => {
   }
   const client = await context.connect();
   const answer = await client.call('listTemplates', { signal: context.signal });
+  const own = await ownTemplates(context);
   if (context.options.json === true) {
     terminal.json(answer);
     return EXIT.ok;
   }
   terminal.table(
     [{ title: 'TEMPLATE' }, { title: 'FROM' }, { title: 'NAME', flexible: true }, { title: 'NEEDS', flexible: true }],
-    answer.templates.map((template) => [
+    // One of this machine goes before one of the same name; the coordinator's own machine has those of the farm.
+    merged(answer.templates, own).map((template) => [
       template.id,
-      template.source === 'farm' ? 'the farm' : 'the program',
+      FROM[template.source],
       template.name,
       template.fields
         .filter((field) => field.default === undefined && !field.optional)
@@ -43,6 +45,27 @@ export const templates: Handler = async (context, [id]) => {
   );
   return EXIT.ok;
 };
+
+const FROM = { farm: 'the farm', 'built-in': 'the program', own: 'this machine' } as const;
+type Listed = Omit<TemplateView, 'source'> & { readonly source: keyof typeof FROM };
+
+async function ownTemplates(context: Context): Promise<readonly TemplateView[]> {
+  const warn = (_message: string, fields?: Readonly<Record<string, unknown>>) => context.terminal.note(`left out: ${fields?.error}`);
+  const found = await openTemplates(ownFolder(context), { debug() {}, info() {}, warn, error() {} }).list();
+  return found.filter(({ source }) => source === 'farm');
+}
+
+function merged(farm: readonly TemplateView[], own: readonly TemplateView[]): Listed[] {
+  const all = new Map<string, Listed>(farm.map((template) => [template.id, template]));
+  for (const template of own)
+    if (JSON.stringify(all.get(template.id)) !== JSON.stringify(template)) all.set(template.id, { ...template, source: 'own' });
+  return [...all.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
+}
+
+function ownFolder(context: Context): string {
+  const folder = context.options.data === undefined ? defaultDataFolder(context.env) : resolve(context.cwd, context.options.data);
+  return join(folder, 'templates');
+}
 
 export const addTemplate: Handler = async (context, [file = '']) => {
   const path = resolve(context.cwd, file);
@@ -95,8 +118,7 @@ async function findTemplate(context: Context, name: string): Promise<Template> {
       field: 'template',
       message: `"${plain(name)}" is no name of a template, and no path of a file`,
     });
-  const folder = context.options.data === undefined ? defaultDataFolder(context.env) : resolve(context.cwd, context.options.data);
-  const own = await readTemplateFile(join(folder, 'templates', `${name}.json`));
+  const own = await readTemplateFile(join(ownFolder(context), `${name}.json`));
   if (own !== undefined) return own;
   const client = await context.connect();
   return client.call('getTemplate', { params: { template: name }, signal: context.signal });

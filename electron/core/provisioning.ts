@@ -94,6 +94,11 @@ export function phaseOf(state: ProvisionState, machine: string): { readonly phas
   return known === undefined ? undefined : { phase: known.phase, failures: known.failures };
 }
 
+/** @returns machines that were asked to come up and are not there yet */
+export function comingMachines(state: ProvisionState): string[] {
+  return [...state.machines].flatMap(([id, { phase }]) => (phase === 'coming' ? [id] : []));
+}
+
 function follow(state: ProvisionState, rules: ProvisionRules, machine: Machine, nowMs: number, effects: ProvisionEffect[]): void {
   let known = state.machines.get(machine.id);
   if (known === undefined) {

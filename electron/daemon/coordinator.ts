@@ -425,7 +425,7 @@ class Coordinator implements CoordinatorDaemon {
     const isLive = queries.jobRow(this.farm, job) !== undefined;
     const evidence = findEvidence(this.options.store, row, index);
     if (index === undefined) {
-      if (isLive) return { ...explainJob(this.farm, job), evidence };
+      if (isLive) return { ...this.withComing(explainJob(this.farm, job), row), evidence };
       return { job, state: row.state, summary: row.reason ?? `The job has ended: ${row.state}.`, obstacles: [], ahead: null, evidence };
     }
     const { task } = this.task(job, index);
@@ -439,6 +439,15 @@ class Coordinator implements CoordinatorDaemon {
     const found = explainNode(this.farm, node);
     if (found === undefined) throw new LanyardError({ code: 'NOT_FOUND', message: `There is no node ${node}.` });
     return found;
+  }
+
+  /** A machine that is on its way may be just what the job waits for. */
+  private withComing(explanation: Explanation, { counts }: JobRow): Explanation {
+    const nodes = this.provisioner.coming.length;
+    if (nodes === 0 || counts.QUEUED === 0) return explanation;
+    const message = `${nodes === 1 ? '1 machine is' : `${nodes} machines are`} being brought up for work that waits`;
+    const obstacles = [...explanation.obstacles, { constraint: 'machines', message, help: null, nodes }];
+    return { ...explanation, summary: `${explanation.summary} But ${message}.`, obstacles };
   }
 
   async cancel(job: JobId, index: number | undefined, by: Identity): Promise<JobView> {

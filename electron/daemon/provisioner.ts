@@ -1,7 +1,7 @@
 import type { NodeId } from '../../shared/ids.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import { type MadeMachines, provisionView } from '../core/provision-view.ts';
-import { createProvisionState, type ProvisionEffect, phaseOf, provisionStep } from '../core/provisioning.ts';
+import { comingMachines, createProvisionState, type ProvisionEffect, phaseOf, provisionStep } from '../core/provisioning.ts';
 import { nodeRow } from '../core/queries.ts';
 import type { FarmState } from '../core/state.ts';
 import type { Clock, Dispose, Logger, MachinePower } from '../ports.ts';
@@ -42,6 +42,11 @@ export class Provisioner {
       default:
         return undefined;
     }
+  }
+
+  /** Machines on their way. */
+  get coming(): readonly string[] {
+    return comingMachines(this.state);
   }
 
   close(): void {

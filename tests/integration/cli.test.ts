@@ -150,6 +150,13 @@ describe('submit', () => {
     const { id } = JSON.parse(fromFile.stdout) as { id: number };
     expect((await lanyard('logs', `${id}.1`)).stdout).toBe('rate --rate=2\n');
 
+    const elsewhere = join(folder, 'another-machine');
+    await mkdir(join(elsewhere, 'templates'), { recursive: true });
+    await writeFile(join(elsewhere, 'templates', 'mine.json'), await readFile(file));
+    const { url, token } = JSON.parse(await readFile(join(folder, 'data', 'connection.json'), 'utf8')) as { url: string; token: string };
+    const there = await begin(['--data', elsewhere, '--url', url, '--token', token, 'templates']).result;
+    expect(there.stdout, there.stderr).toMatch(/^mine +this machine +Say rates +rates$/m);
+
     expect((await lanyard('add-template', file)).code).toBe(0);
     expect((await lanyard('templates')).stdout).toMatch(/^say-rates +the farm +Say rates +rates$/m);
     const fromFarm = await lanyard('--json', 'submit', work, '--template', 'say-rates', ...values, '--name', 'rates', '--wait');
