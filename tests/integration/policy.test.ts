@@ -59,6 +59,8 @@ test('work of higher priority takes the place of what may be interrupted, which 
 });
 
 test('a node says why it takes no more', async () => {
+  // What was cancelled holds its place until it is gone, and then that is what keeps work away.
+  await farm.untilNode('mira', ({ used }) => used.slots === 0);
   const { id } = await farm.submit({ ...small, command: 'true', requirements: { ...small.requirements, where: 'room == 5' } });
   const { nodes } = await farm.client.call('listNodes');
   const mira = nodes.find(({ description }) => description.name === 'mira')?.description.id ?? '';
