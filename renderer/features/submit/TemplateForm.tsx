@@ -1,4 +1,3 @@
-import { LayoutTemplate } from 'lucide-react';
 import type { TemplateField, TemplateView } from '../../../shared/template.ts';
 import { useAnswer } from '../../store/use-answer.ts';
 import { controls, Field } from '../../ui/controls.tsx';
@@ -13,9 +12,7 @@ export function TemplateForm() {
   return (
     <section className={`${controls.panel} ${css.fields}`} aria-label="Template">
       <div className={css.split}>
-        <h2>
-          <LayoutTemplate aria-hidden /> From a template
-        </h2>
+        <h2>From a template</h2>
         <select
           className={controls.input}
           aria-label="Template"
