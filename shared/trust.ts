@@ -50,6 +50,11 @@ export const deviceIdSchema = fingerprintSchema.transform((text) => text as Node
 export const farmIdSchema = fingerprintSchema.transform((text) => text as FarmId);
 
 const nameSchema = z.string().trim().min(1).max(LIMITS.nameLength);
+/** What a stranger calls itself stands on an administrator's screen: nothing that moves a cursor, or turns the direction of what stands beside it. */
+const strangerNameSchema = nameSchema.refine(
+  (name) => !/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u.test(name),
+  'a name has no control characters',
+);
 const certificateSchema = z.string().max(TRUST_LIMITS.certificateLength);
 const wallTimeSchema = z.number().int().min(0).max(8.64e15);
 
@@ -113,7 +118,7 @@ export type Invite = Readonly<z.infer<typeof inviteSchema>>;
 /** A device with an invite asks the coordinator to be let in. It has checked the coordinator's key before. */
 export const joinRequestSchema = z.strictObject({
   secret: z.string().regex(/^[0-9a-f]{32}$/),
-  name: nameSchema,
+  name: strangerNameSchema,
   certificate: certificateSchema,
 });
 export type JoinRequest = Readonly<z.infer<typeof joinRequestSchema>>;
@@ -171,7 +176,7 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const nonce = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** Pairing by six digits, first message: the joiner binds itself to a nonce that it does not show yet. */
-export const pairStartSchema = z.strictObject({ name: nameSchema, certificate: certificateSchema, commitment: hash });
+export const pairStartSchema = z.strictObject({ name: strangerNameSchema, certificate: certificateSchema, commitment: hash });
 export type PairStart = Readonly<z.infer<typeof pairStartSchema>>;
 /** Second message: the coordinator's nonce, and the number of this pairing. */
 export const pairReplySchema = z.strictObject({ pairing: z.string().regex(/^[0-9a-f]{32}$/), farm: farmIdSchema, nonce });

@@ -156,3 +156,16 @@ describe('a worker that polls', () => {
     }
   });
 });
+
+it('a stream ends with the token that it was opened with', async () => {
+  const { token } = await client.call('createToken', { body: { name: 'watcher', role: 'viewer' } });
+  const response = await fetch(`${coordinator.url}/api/events`, { headers: { authorization: `Bearer ${token}` } });
+  const reader = response.body?.getReader();
+  expect((await reader?.read())?.done).toBe(false);
+  const { tokens: listed } = await client.call('listTokens');
+  await client.call('revokeToken', { params: { token: listed.find(({ name }) => name === 'watcher')?.id ?? '' } });
+  const ended = (async () => {
+    while ((await reader?.read())?.done === false);
+  })();
+  await expect(ended).rejects.toThrow('terminated');
+});

@@ -9,6 +9,8 @@ import type { Gate } from './gate.ts';
 import type { AnyHandler, Call, HandlersOf, RawAnswer } from './route-types.ts';
 
 const KEEP_ALIVE_MS = 30_000;
+/** How often it is looked whether the caller of a stream that stays open may still read it. */
+const STILL_ALLOWED_MS = 1_000;
 
 interface RouteTools {
   readonly authenticator: Authenticator;
@@ -35,15 +37,15 @@ export function registerTable<Table extends Readonly<Record<string, Route>>>(
 function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, tools: RouteTools): void {
   const { authenticator, deviceOf, membership, gate, logger } = tools;
   const identities = new WeakMap<FastifyRequest, Identity>();
+  const callerOf = ({ headers, socket }: FastifyRequest) => ({ authorization: headers.authorization, device: deviceOf(socket) });
   app.route({
     method: route.method,
     url: route.path,
     bodyLimit: LIMITS.requestBytes,
     // Before the body is read: who may not call gets nothing stored.
     onRequest: async (request) => {
-      const caller = { authorization: request.headers.authorization, device: deviceOf(request.socket) };
       try {
-        identities.set(request, admit(route, caller, authenticator));
+        identities.set(request, admit(route, callerOf(request), authenticator));
       } catch (error) {
         membership.recordRefusal(request.socket.remoteAddress ?? 'unknown', `${route.method} ${route.path}: ${(error as Error).message}`);
         throw error;
@@ -67,6 +69,7 @@ function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, 
       const answer = isChange(route) ? await gate.through(() => handler(call)) : await handler(call);
       reply.header('cache-control', 'no-store');
       if (route.answer !== undefined) return reply.send(answer);
+      if ((answer as RawAnswer).live) endWhen(reply, () => admit(route, callerOf(request), authenticator));
       return sendRaw(reply, answer as RawAnswer, (error) => {
         if (!call.signal.aborted) logger.error('an answer broke off', { request: request.id, path: route.path, error: String(error) });
       });
@@ -92,6 +95,18 @@ function goneSignal(reply: FastifyReply): AbortSignal {
   if (reply.raw.closed) abort.abort();
   else reply.raw.once('close', () => abort.abort());
   return abort.signal;
+}
+
+/** A token may expire or be revoked while its stream goes on. */
+function endWhen({ raw }: FastifyReply, admitAgain: () => unknown): void {
+  const timer = setInterval(() => {
+    try {
+      admitAgain();
+    } catch {
+      raw.destroy();
+    }
+  }, STILL_ALLOWED_MS);
+  raw.once('close', () => clearInterval(timer));
 }
 
 /** Silence on a live stream is no sign of a dead peer: the system's own probes find those. */

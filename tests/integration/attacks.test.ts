@@ -416,6 +416,18 @@ describe('names', () => {
     },
   );
 
+  test('of strangers carry nothing that moves a cursor or turns a line around', async () => {
+    const { identity } = await openDevice(join(farm.folder, 'named'));
+    for (const name of ['\u001b[2Jgone', 'a\nb', '\u202egnp.exe', '\u0007'])
+      for (const [path, more] of [
+        ['/api/join', { secret: '0'.repeat(32) }],
+        ['/api/pairing/start', { commitment: '0'.repeat(64) }],
+      ] as const) {
+        const body = JSON.stringify({ name, certificate: identity.certificate, ...more });
+        expect((await api('POST', path, undefined, { headers: { 'content-type': 'application/json' }, body })).status).toBe(400);
+      }
+  });
+
   test('with markup in them come back as data that no browser takes for a page', async () => {
     const name = '"><img src=x onerror=alert(1)>\u202e';
     const { id } = await farm.submit({ name, command: 'x', image: null, requirements: { cpu: 1, ramMb: 1, labels: ['nowhere'] } });

@@ -61,11 +61,12 @@ const submit = () => farm.submit({ command: 'true', image: null, requirements: {
 const phase = async () => (await farm.client.call('coordinatorState')).phase;
 
 describe('a coordinator that is killed and started again', () => {
-  test.each<[string, () => Promise<unknown>]>([
+  const moments: readonly (readonly [string, () => Promise<unknown>])[] = [
     ['when the other device was asked', async () => undefined],
     ['while files are copied', manifest],
     ['while the farm stands still', () => manifest().then(freeze)],
-  ])('%s goes on as the coordinator, with all jobs, and can hand over again', async (_, until) => {
+  ];
+  test.each(moments)('%s goes on as the coordinator, with all jobs, and can hand over again', async (_, until) => {
     const before = await submit();
     await begin();
     await until();
