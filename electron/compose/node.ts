@@ -61,6 +61,8 @@ export interface LanyardNode {
 }
 
 const ROSTER_POLL_MS = 30_000;
+/** Whoever announces itself is heard in this time, and asked for the roster. */
+const LISTEN_FIRST_MS = 2_000;
 /** Copying the database takes a while (ms). */
 const HANDOVER_ANSWER_MS = 300_000;
 
@@ -128,14 +130,22 @@ class Node implements LanyardNode {
     if (this.discovery !== undefined) this.ends.push(this.discovery.watch(() => void this.follower.askAround()));
     this.ends.push(watchDevice(this.device, this.options.logger));
     this.pollRoster();
+    // Of what was found before anybody watched, nobody was told.
+    void this.follower.askAround();
     try {
+      await this.listenFirst();
       await this.settle();
     } catch (error) {
       await this.close();
       throw error;
     }
-    // Of what was found before anybody watched, nobody was told.
-    void this.follower.askAround();
+  }
+
+  /** A coordinator of the past must not take jobs before it has heard of its successor: they would be lost when it steps down. */
+  private async listenFirst(): Promise<void> {
+    const roster = this.device.roster.current;
+    const mayBePast = this.options.coordinates && roster?.coordinator === this.device.identity.id && roster.devices.length > 1;
+    if (mayBePast && this.discovery !== undefined) await new Promise<void>((resolve) => void this.clock.after(LISTEN_FIRST_MS, resolve));
   }
 
   private pollRoster(): void {

@@ -257,8 +257,13 @@ describe.skipIf(reason !== undefined)(title('coordination that moves'), () => {
     const all = (await next.call('listTasks', { params: { job: load.id }, query: { limit: 100 } })).tasks;
     expect(all.map(({ state }) => state)).toEqual(Array.from({ length: tasks }, () => 'COMPLETED'));
     for (const { index } of all) {
-      const ends = (await attemptsOf(next, load.id, index)).filter(({ reason: why }) => why === 'completed');
-      expect(ends, `task ${index}`).toHaveLength(1);
+      const attempts = await attemptsOf(next, load.id, index);
+      expect(
+        attempts.filter(({ reason: why }) => why === 'completed'),
+        `task ${index}`,
+      ).toHaveLength(1);
+      // A move costs no attempt of a node that can be reached.
+      for (const { node, reason: why } of attempts) expect(node === three.id || why === 'completed', `task ${index}: ${why}`).toBe(true);
       const text = await next.logOf(load.id, index);
       expect(text.trimEnd().split('\n')).toHaveLength(40);
     }
@@ -277,6 +282,8 @@ describe.skipIf(reason !== undefined)(title('coordination that moves'), () => {
       term: 2,
       coordinator: two.id,
     });
+    // It heard of its successor before it took anything.
+    expect((await one.log()).split('the coordinator is up')).toHaveLength(2);
     const after = await next.call('submitJob', { body: job('true', 'host=one') });
     expect(await next.untilEnded(after.id)).toMatchObject({ state: 'COMPLETED' });
   }, 180_000);
