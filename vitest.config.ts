@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'lan',
           include: ['tests/lan/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
         },

@@ -94,7 +94,9 @@ describe('a worker that polls', () => {
   const register = (as: string, workerId: string) => ask(as, 'POST', '/api/workers/register', { workerId, cpu: 2, totalRam: 2048 });
   const run = async (as: string, workerId: string) => {
     const { body } = await ask('ada', 'POST', '/api/jobs/create', { command: 'x', maxRetries: 0 });
-    await expect.poll(async () => (await ask(as, 'POST', '/api/jobs/get-job', { workerId, running: [] })).body.job?.jobId).toBe(body.id);
+    await expect
+      .poll(async () => (await ask(as, 'POST', '/api/jobs/get-job', { workerId, running: [] })).body.job?.jobId, { timeout: 15_000 })
+      .toBe(body.id);
     return `${body.id}.0.1`;
   };
 
@@ -138,7 +140,7 @@ describe('a worker that polls', () => {
     try {
       const { id } = await client.call('submitJob', { body: { command: 'x', image: null } });
       const task = () => client.call('getTask', { params: { job: id, index: 0 } });
-      await expect.poll(async () => (await task()).task.node).toBe(device.device.identity.id);
+      await expect.poll(async () => (await task()).task.node, { timeout: 15_000 }).toBe(device.device.identity.id);
       const workerId = device.device.identity.id;
       const attempt = `${id}.0.1`;
       for (const [method, path, body] of [

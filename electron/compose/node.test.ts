@@ -225,7 +225,7 @@ test('a device that cannot coordinate says so before it is too late, and the far
   const second = await start('second', { invite: await invite(client), coordinator: { apiPort: port } });
   await untilNodes(client, ['second']);
   await client.call('moveCoordinator', { body: { device: second.device.identity.id } });
-  await expect.poll(async () => (await client.call('coordinatorState')).phase).toBe('failed');
+  await expect.poll(async () => (await client.call('coordinatorState')).phase, { timeout: 15_000 }).toBe('failed');
   expect((await client.call('coordinatorState')).message).toContain(`Port ${port}`);
   const { id } = await client.call('submitJob', { body: { command: 'true', image: null } });
   expect(await untilJob(client, id, ['COMPLETED', 'FAILED'])).toBe('COMPLETED');
