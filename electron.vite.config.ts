@@ -6,7 +6,7 @@ import { defineConfig } from 'electron-vite';
 const at = (path: string) => resolve(import.meta.dirname, path);
 
 /** Compiled parts that a library can do without, and tries to load: the app ships none, so that one build serves every platform. */
-const withoutCompiledParts = {
+export const withoutCompiledParts = {
   name: 'without-compiled-parts',
   enforce: 'pre' as const,
   resolveId: (id: string) => (id.endsWith('.node') || id === 'cpu-features' ? '\0compiled-part.cjs' : null),
@@ -15,13 +15,13 @@ const withoutCompiledParts = {
 
 const VIPS = at('node_modules/wasm-vips/lib');
 /** A decoder that finds its parts, and starts threads of itself, by the names of its files: they stand beside the program as they are. */
-const withDecoder = {
+export const withDecoder = (folder: string) => ({
   name: 'with-decoder',
   generateBundle(this: { emitFile(file: { type: 'asset'; fileName: string; source: Uint8Array }): void }) {
     for (const fileName of ['vips-node.mjs', 'vips.wasm'])
-      this.emitFile({ type: 'asset', fileName, source: readFileSync(resolve(VIPS, fileName)) });
+      this.emitFile({ type: 'asset', fileName: folder + fileName, source: readFileSync(resolve(VIPS, fileName)) });
   },
-};
+});
 
 /**
  * One build of the desktop app: `out/main`, `out/preload` and `out/renderer`. The last is also the dashboard of a headless
@@ -29,7 +29,7 @@ const withDecoder = {
  */
 export default defineConfig({
   main: {
-    plugins: [withoutCompiledParts, withDecoder],
+    plugins: [withoutCompiledParts, withDecoder('')],
     // Its build for Node names a variable that the build of this app names too.
     resolve: { alias: { fflate: at('node_modules/fflate/esm/browser.js') } },
     // Libraries are bundled: the app starts from a few files instead of two thousand, and ships nothing that it does not use.

@@ -94,7 +94,7 @@ export async function startApp({ dataFolder, desktopFolder, files, openings, log
     collectDiagnostics: () => void diagnose(),
     quit: () => void leaving.quit(),
   });
-  power.watch({ changed: farm.look, shutdown: () => void leaving.end() });
+  power.watch({ changed: () => farm.look(), shutdown: () => void leaving.end() });
   applySettings(settings, logger);
   watchUpdates({
     logger,

@@ -103,7 +103,7 @@ function startPart(
   flags: readonly string[],
   extraEnv: Readonly<Record<string, string>> = {},
 ): Part {
-  const main = join(import.meta.dirname, 'main.ts');
+  const main = join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? 'main.ts' : 'main.js');
   const logPath = join(options.dataFolder, `${name}.log`);
   // A group of its own, so that Ctrl-C reaches only the demo, which then ends its parts in order. Should the demo be killed, the
   // channel between them closes, and the part ends by itself.

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { ensureEngine } from '../integration/support/engine.ts';
 import type { Bench, Row } from './bench.ts';
 import { containers, fastStart } from './containers.ts';
+import { desktop } from './desktop.ts';
 import { latency } from './latency.ts';
 import { logs } from './logs.ts';
 import { machineFacts } from './machine.ts';
@@ -23,7 +24,20 @@ import { wide } from './wide.ts';
  * Usage: npm run bench -- [--only NAME]... [--quick] [--json FILE]
  *        npm run bench -- --render FILE      puts the figures of a `--json` file into docs/performance.md
  */
-const BENCHES: readonly Bench[] = [throughput, submissions, latency, placement, wide, stalls, memory, containers, fastStart, logs, screens];
+const BENCHES: readonly Bench[] = [
+  throughput,
+  submissions,
+  latency,
+  placement,
+  wide,
+  stalls,
+  memory,
+  containers,
+  fastStart,
+  logs,
+  screens,
+  desktop,
+];
 
 const { values } = parseArgs({
   options: {

@@ -17,6 +17,8 @@ export interface Home {
   readonly folder: string;
   /** Where the farm's files lie. */
   readonly data: string;
+  /** In which its programs run. */
+  readonly environment: Readonly<Record<string, string>>;
   /** What the programs wrote, for a failure to show. */
   readonly log: () => string;
   start(args?: readonly string[]): Promise<ElectronApplication>;
@@ -59,6 +61,7 @@ export async function createHome({ settings = {}, hasFarm = true }: HomeWish = {
   return {
     folder,
     data,
+    environment,
     log: () => `${output}\n${readLog()}`,
     async start(args = []) {
       const before = lives(readLog());
