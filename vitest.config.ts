@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // One fewer than there are, the default, leaves half of a machine with two cores idle.
+    maxWorkers: '100%',
     projects: [
       {
         test: {

@@ -52,8 +52,8 @@ export const ROUTES = {
     summary: 'Says that the coordinator is up, and its version',
     answer: z.object({ status: z.literal('ok'), version: z.string() }),
   },
-  openapi: { method: 'GET', path: '/api/openapi.json', roles: ['anonymous'], summary: 'This document' },
-  jobSchema: { method: 'GET', path: '/api/lanyard.schema.json', roles: ['anonymous'], summary: 'The JSON schema of lanyard.json' },
+  openapi: { method: 'GET', path: '/api/openapi.json', roles: [...READERS, 'worker'], summary: 'This document' },
+  jobSchema: { method: 'GET', path: '/api/lanyard.schema.json', roles: [...READERS, 'worker'], summary: 'The JSON schema of lanyard.json' },
   farm: {
     method: 'GET',
     path: '/api/farm',

@@ -48,6 +48,11 @@ describe('roles', () => {
     );
   });
 
+  it('lets strangers ask for nothing but health and being let in', () => {
+    const open = routes.filter(([, route]) => route.roles.includes('anonymous')).map(([name]) => name);
+    expect(open.toSorted()).toEqual(['health', 'join', 'joinState', 'revealPairing', 'startPairing']);
+  });
+
   const guarded = routes.filter(([, route]) => !route.roles.includes('anonymous'));
 
   it.each(guarded)('%s needs a token', async (_, route) => {
@@ -223,10 +228,10 @@ describe('listening', () => {
 describe('open routes', () => {
   it('tell health, version and the document', async () => {
     expect(JSON.parse((await api.send({ path: '/api/health' })).text)).toEqual({ status: 'ok', version: '9.9.9' });
-    const document = await api.send({ path: '/api/openapi.json' });
+    const document = await api.send({ path: '/api/openapi.json', as: 'viewer' });
     expect(document.headers['content-type']).toContain('application/json');
     expect(JSON.parse(document.text).info.version).toBe('9.9.9');
-    const schema = await api.send({ path: '/api/lanyard.schema.json' });
+    const schema = await api.send({ path: '/api/lanyard.schema.json', as: 'viewer' });
     expect(schema.headers['content-type']).toContain('application/schema+json');
     expect(JSON.parse(schema.text).required).toEqual(['command']);
   });

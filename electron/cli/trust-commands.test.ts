@@ -263,7 +263,8 @@ test('tokens work from elsewhere through their connection string, until they are
   const [connection = ''] = connections;
   expect(connection).toContain(token);
   expect(await lanyard('elsewhere', ['--url', connection, 'jobs'])).toMatchObject({ code: 0 });
-  expect(await lanyard('elsewhere', ['--url', `${connection.slice(0, -2)}aa`, 'jobs'])).toMatchObject({ code: 4 });
+  const otherKey = connection.replace(/#(.)/, (_, first: string) => `#${first === 'a' ? 'b' : 'a'}`);
+  expect(await lanyard('elsewhere', ['--url', otherKey, 'jobs'])).toMatchObject({ code: 4 });
   expect(await lanyard('elsewhere', ['--url', 'lanyard+https://x', 'jobs'])).toMatchObject({ code: 2 });
   expect(await lanyard('elsewhere', ['--url', connection, 'dashboard'])).toMatchObject({ code: 5 });
   expect((await lanyard('first', ['token'])).stdout).toMatch(/^[0-9a-f]{12} +ci +viewer +in /m);
