@@ -25,7 +25,8 @@ describe.skipIf(noSmallDisk !== undefined)(`a full disk${noSmallDisk === undefin
   /** A farm whose coordinator has `megabytes` for all it keeps. */
   async function startSmallFarm(megabytes: number): Promise<{ farm: TestFarm; disk: string }> {
     let disk = '';
-    farm = await startFarm({ connectionGraceMs: 5_000 }, async (folder) => {
+    // As in life: what a worker waits between two tries is short beside the time that it is waited for.
+    farm = await startFarm({ connectionGraceMs: 5_000, offlineAfterMs: 30_000 }, async (folder) => {
       await mountSmallDisk(folder, megabytes);
       disk = folder;
       disks.push(folder);
