@@ -1,7 +1,7 @@
 import type { ApiRole, Route } from '../../shared/api-route.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import type { Role } from '../../shared/trust.ts';
-import type { Authenticator, Identity } from '../ports.ts';
+import type { Authenticator, Identity } from '../ports/trust.ts';
 
 /** Who calls a route that asks for no token. It may do nothing that a role is asked for. */
 const ANONYMOUS: Identity = { subject: 'anonymous', roles: [] };

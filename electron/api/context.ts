@@ -1,6 +1,8 @@
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { Farm } from '../daemon/farm.ts';
-import type { Authenticator, Blobs, Handover, Identity, Logger, LogStore, Membership, Templates, Thumbnails } from '../ports.ts';
+import type { Blobs, LogStore, Templates, Thumbnails } from '../ports/files.ts';
+import type { Logger } from '../ports/system.ts';
+import type { Authenticator, Handover, Identity, Membership } from '../ports/trust.ts';
 import type { Gate } from './gate.ts';
 import type { HostGuard } from './guard.ts';
 

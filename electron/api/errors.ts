@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ERROR_STATUS, LanyardError } from '../../shared/errors.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 
 /** Answers `{ error: ErrorValue }`; what is no operating error is logged with the request's id and says nothing of the inside. */
 export function sendError(logger: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {

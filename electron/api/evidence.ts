@@ -1,6 +1,6 @@
 import type { AttemptId } from '../../shared/ids.ts';
 import type { Explanation } from '../../shared/view.ts';
-import type { LogStore } from '../ports.ts';
+import type { LogStore } from '../ports/files.ts';
 import { asText, logRecords } from './log-text.ts';
 
 /** What is shown of a log that says why something failed: its last lines, as far as they fit. */

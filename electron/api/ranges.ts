@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
-import type { Blobs } from '../ports.ts';
+import type { Blobs } from '../ports/files.ts';
 import type { RawAnswer } from './route-types.ts';
 
 /** Bytes from `start` up to but not including `end`. */

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Route } from '../../shared/api-route.ts';
-import type { Identity } from '../ports.ts';
+import type { Identity } from '../ports/trust.ts';
 
 /** The types that a table of routes gives to its server and its client. */
 

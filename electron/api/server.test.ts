@@ -8,7 +8,7 @@ import { SEED_ROUTES } from '../../shared/api-seed.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { ROLES } from '../../shared/trust.ts';
-import type { JobQuery } from '../ports.ts';
+import type { JobQuery } from '../ports/store.ts';
 import { assertRoles } from './auth.ts';
 import { startApi, type TestApi } from './testing/api.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { app } from 'electron';
 import { LanyardError } from '../../shared/errors.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { collectDiagnostics } from './diagnostics.ts';
 import { createFarmWatch, type Glance } from './farm-watch.ts';
 import { findKeyProtection } from './key-protection.ts';

@@ -1,5 +1,5 @@
 import { app, dialog } from 'electron';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 
 /** A farm that does not close in this time is left to its recovery (ms). */
 const CLOSE_MS = 10_000;

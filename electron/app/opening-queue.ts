@@ -1,7 +1,7 @@
 import { app } from 'electron';
 import { LanyardError } from '../../shared/errors.ts';
 import type { IpcEvent } from '../../shared/ipc.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import { isLink, type Openings } from './openings.ts';
 

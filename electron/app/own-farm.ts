@@ -7,7 +7,8 @@ import type { Settings } from '../cli/settings.ts';
 import { type Device, foundFarm, openDevice } from '../compose/device.ts';
 import { joinFarm } from '../compose/join.ts';
 import { type LanyardNode, startNode } from '../compose/node.ts';
-import type { Logger, OwnerSenses } from '../ports.ts';
+import type { OwnerSenses } from '../ports/machine.ts';
+import type { Logger } from '../ports/system.ts';
 import type { KeyProtection } from './key-protection.ts';
 
 /** What this app is in a farm: nothing yet, or whatever roles the farm gives this device. */

@@ -1,5 +1,5 @@
 import { powerMonitor } from 'electron';
-import type { OwnerSenses } from '../ports.ts';
+import type { OwnerSenses } from '../ports/machine.ts';
 
 /** What the system says of people and mains: better than what a program without a window can find out. */
 export interface Power {

@@ -11,7 +11,7 @@ import { IPC_STREAMS, type IpcAnswer, type IpcEvent, ipcRequestSchema } from '..
 import { IPC_EVENTS, IPC_PATHS, IPC_REQUESTS } from '../../shared/ipc-channels.ts';
 import type { LogRecord } from '../../shared/protocol.ts';
 import type { Client } from '../api/client.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import type { Opening } from './opening-queue.ts';
 import type { OwnFarm } from './own-farm.ts';

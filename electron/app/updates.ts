@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { app, net } from 'electron';
 import updater from 'electron-updater';
 import type { DesktopSettings } from '../../shared/settings.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { VERSION } from '../version.ts';
 import { type Feed, feedName, isNewer, parseUpdateKey, verifyFeed } from './update-feed.ts';
 

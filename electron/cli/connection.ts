@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { splitAddress } from '../../shared/address.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import type { Device } from '../compose/device.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { parseConnectionString } from '../trust/connection-string.ts';
 import { defaultDataFolder } from './data-folder.ts';
 

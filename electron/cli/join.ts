@@ -6,7 +6,7 @@ import { addressSchema } from '../../shared/trust.ts';
 import { type Device, openDevice } from '../compose/device.ts';
 import { openLocator } from '../compose/locator.ts';
 import { parseAddress } from '../discovery/address.ts';
-import type { FoundNode } from '../ports.ts';
+import type { FoundNode } from '../ports/discovery.ts';
 import { shortFingerprint } from '../trust/certificate.ts';
 import { findDevice } from '../trust/farm.ts';
 import { parseInvite } from '../trust/invite-text.ts';

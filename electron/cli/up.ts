@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { LanyardError } from '../../shared/errors.ts';
 import { type Device, foundFarm, openDevice } from '../compose/device.ts';
 import type { LanyardNode } from '../compose/node.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { dataFolderOf } from './connection.ts';
 import type { Context, Handler } from './context.ts';
 import { dashboardLink, findDashboard } from './dashboard.ts';

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
 import type { Roster } from '../../shared/trust.ts';
-import type { Dispose, Logger } from '../ports.ts';
+import type { Dispose, Logger } from '../ports/system.ts';
 import { createFarm, createFarmKey } from '../trust/farm.ts';
 import { type DeviceIdentity, type KeyWrap, openIdentity } from '../trust/identity.ts';
 import { writePrivateFile } from '../trust/private-file.ts';

@@ -1,6 +1,8 @@
 import { formatAddress } from '../../shared/address.ts';
 import { rosterAnswerSchema, type SignedRoster } from '../../shared/trust.ts';
-import type { Clock, Discovery, Dispose, Endpoint, Logger } from '../ports.ts';
+import type { Discovery } from '../ports/discovery.ts';
+import type { Endpoint } from '../ports/link.ts';
+import type { Clock, Dispose, Logger } from '../ports/system.ts';
 import { findDevice } from '../trust/farm.ts';
 import { pinnedRequest } from '../trust/pinned-request.ts';
 import { pinnedClientOptions } from '../trust/tls.ts';

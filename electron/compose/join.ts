@@ -1,4 +1,4 @@
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { parseInvite } from '../trust/invite-text.ts';
 import { joinByInvite } from '../trust/joining.ts';
 import type { Device } from './device.ts';

@@ -1,7 +1,9 @@
 import { LanyardError } from '../../shared/errors.ts';
 import { createDiscovery } from '../discovery/mdns.ts';
 import { createClock } from '../machine/clock.ts';
-import type { Discovery, Endpoint, Logger } from '../ports.ts';
+import type { Discovery } from '../ports/discovery.ts';
+import type { Endpoint } from '../ports/link.ts';
+import type { Logger } from '../ports/system.ts';
 import { findDevice } from '../trust/farm.ts';
 import type { Device } from './device.ts';
 import { createFollower } from './follower.ts';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { TRUST_ROUTES } from '../../shared/api-trust.ts';
 import { ERROR_STATUS, type ErrorValue } from '../../shared/errors.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { guardPeers, peerServerOptions } from '../trust/tls.ts';
 import type { Device } from './device.ts';
 

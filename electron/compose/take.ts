@@ -2,7 +2,7 @@ import { access, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Roster } from '../../shared/trust.ts';
 import { DATABASE } from '../handover/files.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { openAudit } from '../trust/audit.ts';
 import { moveCoordinator } from '../trust/farm.ts';
 import type { Device } from './device.ts';

@@ -4,7 +4,7 @@ import type { JobRow, JobSpec } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { splitTasks } from '../../shared/tasks.ts';
 import type { NewJob } from '../core/events.ts';
-import type { Store, StoredSpec } from '../ports.ts';
+import type { Store, StoredSpec } from '../ports/store.ts';
 import { dependenciesOf, newJob } from './recovery.ts';
 
 /** What new jobs are checked against. */

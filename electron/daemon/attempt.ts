@@ -2,7 +2,9 @@ import { LanyardError } from '../../shared/errors.ts';
 import type { EndReason } from '../../shared/job.ts';
 import type { Assignment, AttemptEnd, Phase, Work } from '../../shared/protocol.ts';
 import { fillCommand, fillTemplate, parameterEnvironment } from '../../shared/tasks.ts';
-import type { BlobTransfer, Executor, LogSink, LogSpool, LogSpools, Run, RunEnd, Workspace, Workspaces } from '../ports.ts';
+import type { Executor, LogSink, Run, RunEnd } from '../ports/executor.ts';
+import type { BlobTransfer } from '../ports/files.ts';
+import type { LogSpool, LogSpools, Workspace, Workspaces } from '../ports/workspace.ts';
 
 /** What an attempt needs of the machine it runs on. */
 export interface AttemptTools {

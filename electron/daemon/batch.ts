@@ -2,7 +2,7 @@ import { type JobId, taskId } from '../../shared/ids.ts';
 import type { JobRow, OwnerRow, TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
-import type { WriteBatch } from '../ports.ts';
+import type { WriteBatch } from '../ports/store.ts';
 
 /** Gathers what one turn writes; of several versions of one row the last counts. */
 export interface BatchBuilder {

@@ -1,5 +1,6 @@
 import type { BlobId } from '../../shared/ids.ts';
-import type { Blobs, Clock, Dispose, Logger } from '../ports.ts';
+import type { Blobs } from '../ports/files.ts';
+import type { Clock, Dispose, Logger } from '../ports/system.ts';
 
 /** How often blobs that nobody names are looked for, and how old they must be (ms). */
 const EVERY_MS = 3_600_000;

@@ -3,7 +3,7 @@ import type { JobSpec } from '../../shared/job.ts';
 import type { Assignment, Work } from '../../shared/protocol.ts';
 import { createRecent } from '../../shared/recent.ts';
 import { splitTasks, type TaskSplit } from '../../shared/tasks.ts';
-import type { Store, StoredOutput, StoredSpec } from '../ports.ts';
+import type { Store, StoredOutput, StoredSpec } from '../ports/store.ts';
 
 /** Jobs whose texts are surely kept in memory; the others are read from the store when they are needed. */
 const KEPT_JOBS = 2_000;

@@ -24,19 +24,12 @@ import { explainJob } from '../core/explain.ts';
 import { explainNode, explainTask } from '../core/explain-others.ts';
 import * as queries from '../core/queries.ts';
 import { createFarm } from '../core/step.ts';
-import type {
-  Blobs,
-  Clock,
-  Dispose,
-  Identity,
-  JobQuery,
-  LinkServerHandlers,
-  ListedJob,
-  Logger,
-  LogStore,
-  MachinePower,
-  Store,
-} from '../ports.ts';
+import type { Blobs, LogStore } from '../ports/files.ts';
+import type { LinkServerHandlers } from '../ports/link.ts';
+import type { MachinePower } from '../ports/machine.ts';
+import type { JobQuery, ListedJob, Store } from '../ports/store.ts';
+import type { Clock, Dispose, Logger } from '../ports/system.ts';
+import type { Identity } from '../ports/trust.ts';
 import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts';
 import type { BatchBuilder } from './batch.ts';
 import { startBlobSweeps } from './blob-sweeps.ts';

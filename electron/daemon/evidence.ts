@@ -1,7 +1,7 @@
 import { attemptId, type JobId } from '../../shared/ids.ts';
 import { type AttemptRow, END_REASONS, type JobRow } from '../../shared/job.ts';
 import type { Explanation } from '../../shared/view.ts';
-import type { Store } from '../ports.ts';
+import type { Store } from '../ports/store.ts';
 
 /** Tasks looked at for one that has a failed attempt. */
 const TASKS_LOOKED_AT = 50;

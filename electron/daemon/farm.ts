@@ -17,7 +17,9 @@ import type {
   ViewEvent,
 } from '../../shared/view.ts';
 import type { Move } from '../core/events.ts';
-import type { Dispose, Identity, JobQuery } from '../ports.ts';
+import type { JobQuery } from '../ports/store.ts';
+import type { Dispose } from '../ports/system.ts';
+import type { Identity } from '../ports/trust.ts';
 
 /** What a person may change of a job that has not ended. */
 export interface JobChange {

@@ -1,5 +1,6 @@
 import type { AttemptId } from '../../shared/ids.ts';
-import type { LinkClient, LogSpool } from '../ports.ts';
+import type { LinkClient } from '../ports/link.ts';
+import type { LogSpool } from '../ports/workspace.ts';
 
 /**
  * Brings the log of one attempt from its spool to the coordinator: as it grows, at the pace of the line, and after a lost

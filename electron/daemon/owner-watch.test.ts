@@ -3,7 +3,7 @@ import { workerSettingsSchema } from '../../shared/settings.ts';
 import { createManualClock } from '../../tests/fakes/clock.ts';
 import { silentLogger } from '../../tests/fakes/silent-logger.ts';
 import type { OwnerDecision } from '../core/owner.ts';
-import type { OwnerPause, OwnerSenses } from '../ports.ts';
+import type { OwnerPause, OwnerSenses } from '../ports/machine.ts';
 import { ownerRules, startOwnerWatch } from './owner-watch.ts';
 import { TaskCpu } from './task-cpu.ts';
 

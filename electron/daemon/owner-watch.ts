@@ -1,7 +1,8 @@
 import { OWNER_CONDITIONS, parseLadder, parseSchedule } from '../../shared/owner.ts';
 import type { WorkerSettings } from '../../shared/settings.ts';
 import { type OwnerDecision, type OwnerRules, type OwnerSignals, type OwnerState, ownerStep } from '../core/owner.ts';
-import type { Clock, Dispose, Logger, OwnerPause, OwnerSenses } from '../ports.ts';
+import type { OwnerPause, OwnerSenses } from '../ports/machine.ts';
+import type { Clock, Dispose, Logger } from '../ports/system.ts';
 
 /** How often the machine is looked at (ms). */
 const LOOK_EVERY_MS = 5_000;

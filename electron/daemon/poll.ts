@@ -7,7 +7,7 @@ import type { CoordinatorEffect } from '../core/effects.ts';
 import type { CoordinatorEvent } from '../core/events.ts';
 import { assignedTo, holds } from '../core/queries.ts';
 import type { FarmState } from '../core/state.ts';
-import type { Blobs, LogStore } from '../ports.ts';
+import type { Blobs, LogStore } from '../ports/files.ts';
 import type { Catalog } from './catalog.ts';
 import type { PollWorkers } from './farm.ts';
 import { mayWriteLog } from './leases.ts';

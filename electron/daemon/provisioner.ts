@@ -4,7 +4,8 @@ import { type MadeMachines, provisionView } from '../core/provision-view.ts';
 import { comingMachines, createProvisionState, type ProvisionEffect, phaseOf, provisionStep } from '../core/provisioning.ts';
 import { nodeRow } from '../core/queries.ts';
 import type { FarmState } from '../core/state.ts';
-import type { Clock, Dispose, Logger, MachinePower } from '../ports.ts';
+import type { MachinePower } from '../ports/machine.ts';
+import type { Clock, Dispose, Logger } from '../ports/system.ts';
 
 /** How often the queue is looked at for work that waits for a machine (ms). */
 const LOOK_EVERY_MS = 5_000;

@@ -4,7 +4,7 @@ import { LIMITS } from '../../shared/limits.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { CoordinatorEvent, Dependency, JobPolicy, NewJob, StoredJob, Until } from '../core/events.ts';
 import type { FarmConfig } from '../core/state.ts';
-import type { Store, StoredSpec } from '../ports.ts';
+import type { Store, StoredSpec } from '../ports/store.ts';
 import { resolvedImage } from './catalog.ts';
 
 /** From what is stored to what the core works with: rows -> state. */

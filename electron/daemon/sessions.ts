@@ -10,7 +10,10 @@ import {
 } from '../../shared/protocol.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
 import type { CoordinatorEvent } from '../core/events.ts';
-import type { Blobs, Identity, LinkServerHandlers, Logger, LogStore, WorkerConnection } from '../ports.ts';
+import type { Blobs, LogStore } from '../ports/files.ts';
+import type { LinkServerHandlers, WorkerConnection } from '../ports/link.ts';
+import type { Logger } from '../ports/system.ts';
+import type { Identity } from '../ports/trust.ts';
 import { type Catalog, toAssignment } from './catalog.ts';
 
 /** Time a task gets between being asked to end and being killed, when the coordinator stops it (ms). */

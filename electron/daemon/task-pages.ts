@@ -1,5 +1,5 @@
 import type { JobRow, TaskRow, TaskState } from '../../shared/job.ts';
-import type { Store } from '../ports.ts';
+import type { Store } from '../ports/store.ts';
 
 /** Rows read from the store at once. */
 const CHUNK_ROWS = 5_000;

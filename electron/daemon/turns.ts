@@ -3,7 +3,8 @@ import type { CoordinatorEffect } from '../core/effects.ts';
 import type { CoordinatorEvent, Now } from '../core/events.ts';
 import type { FarmState } from '../core/state.ts';
 import { nextDeadline, step } from '../core/step.ts';
-import type { Clock, Dispose, Store } from '../ports.ts';
+import type { Store } from '../ports/store.ts';
+import type { Clock, Dispose } from '../ports/system.ts';
 import { type BatchBuilder, createBatchBuilder } from './batch.ts';
 
 /**

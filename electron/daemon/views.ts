@@ -3,7 +3,7 @@ import type { AttemptRow, JobRow, TaskRow } from '../../shared/job.ts';
 import type { AttemptView, JobView, NodeView, OutputView, TaskView } from '../../shared/view.ts';
 import { attemptPhase, nodeRow, nodeSummary } from '../core/queries.ts';
 import type { FarmState } from '../core/state.ts';
-import type { StoredOutput } from '../ports.ts';
+import type { StoredOutput } from '../ports/store.ts';
 import type { CatalogEntry } from './catalog.ts';
 
 /** Rows of the store and the state of the core, made into what the API answers. */

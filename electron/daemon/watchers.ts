@@ -1,6 +1,6 @@
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { JobView, NodeView, Totals, ViewEvent } from '../../shared/view.ts';
-import type { Clock, Dispose } from '../ports.ts';
+import type { Clock, Dispose } from '../ports/system.ts';
 
 /** Changes that come within this time share one delta (ms). */
 const GATHER_MS = 50;

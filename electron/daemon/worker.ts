@@ -14,7 +14,11 @@ import {
 import type { OwnerDecision } from '../core/owner.ts';
 import type { WorkerEffect, WorkerEvent } from '../core/worker-events.ts';
 import { createWorkerState, endOfAttempt, heldAttempts, workerDeadline, workerStep } from '../core/worker-step.ts';
-import type { Clock, Dispose, Executor, LinkClient, LinkClientHandlers, Logger, LogSpool, Receipts } from '../ports.ts';
+import type { Executor } from '../ports/executor.ts';
+import type { LinkClient, LinkClientHandlers } from '../ports/link.ts';
+import type { Receipts } from '../ports/machine.ts';
+import type { Clock, Dispose, Logger } from '../ports/system.ts';
+import type { LogSpool } from '../ports/workspace.ts';
 import { type AttemptTools, type RunningAttempt, runAttempt } from './attempt.ts';
 import { createLogPump, type LogPump } from './log-pump.ts';
 import { type OwnerWatch, type OwnerWatchOptions, startOwnerWatch } from './owner-watch.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { FarmId, NodeId } from '../../shared/ids.ts';
-import type { Announcement } from '../ports.ts';
+import type { Announcement } from '../ports/discovery.ts';
 import { assertSound, fromTxt, hostLabel, instanceLabel, toTxt } from './announcement.ts';
 
 const announcement: Announcement = {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type FarmId, isNodeId, type NodeId } from '../../shared/ids.ts';
-import type { Announcement } from '../ports.ts';
+import type { Announcement } from '../ports/discovery.ts';
 
 /**
  * An announcement as the TXT record of DNS service discovery (RFC 6763, section 6): short keys, one `key=value` a

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { DiscoveryInterface } from '../ports.ts';
+import type { DiscoveryInterface } from '../ports/discovery.ts';
 import { type DoctorFacts, diagnose, renderFindings } from './doctor.ts';
 
 const eth0: DiscoveryInterface = {

@@ -1,4 +1,5 @@
-import type { DiscoveryInterface, ExecutorStatus } from '../ports.ts';
+import type { DiscoveryInterface } from '../ports/discovery.ts';
+import type { ExecutorStatus } from '../ports/executor.ts';
 import type { ClockReading, PortReading } from './probes.ts';
 
 /** What `lanyard doctor` says: pure, from what was measured. */

@@ -1,4 +1,5 @@
-import type { Announcement, Clock, Logger } from '../ports.ts';
+import type { Announcement } from '../ports/discovery.ts';
+import type { Clock, Logger } from '../ports/system.ts';
 import { type InterfaceChoice, networkTest } from './interfaces.ts';
 import { openResponder, type Responder } from './responder.ts';
 import type { Heard } from './responses.ts';

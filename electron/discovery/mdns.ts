@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
-import type { Announcement, Clock, Discovery, Dispose, Logger } from '../ports.ts';
+import type { Announcement, Discovery } from '../ports/discovery.ts';
+import type { Clock, Dispose, Logger } from '../ports/system.ts';
 import { assertSound } from './announcement.ts';
 import { chooseInterfaces, type InterfaceChoice, type InterfaceTable } from './interfaces.ts';
 import { createLink, type Link, type LinkOptions } from './link.ts';

@@ -2,7 +2,8 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import type { Clock, DiscoveryInterface, FoundNode } from '../ports.ts';
+import type { DiscoveryInterface, FoundNode } from '../ports/discovery.ts';
+import type { Clock } from '../ports/system.ts';
 import { createDiscovery, type DiscoveryOptions } from './mdns.ts';
 
 /** The measurements behind `lanyard doctor` and `lanyard discover`. Each ends within its time, and never rejects. */

@@ -1,7 +1,7 @@
 import type { RemoteInfo } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import Bonjour from 'bonjour-service';
-import type { Announcement } from '../ports.ts';
+import type { Announcement } from '../ports/discovery.ts';
 import { hostLabel, instanceLabel, toTxt } from './announcement.ts';
 import { type MulticastSocketOptions, openMulticastSocket } from './multicast-socket.ts';
 import { asksForUs, type Heard, readResponse, SERVICE_NAME, SERVICE_TYPE } from './responses.ts';

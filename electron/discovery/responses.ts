@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Announcement } from '../ports.ts';
+import type { Announcement } from '../ports/discovery.ts';
 import { fromTxt } from './announcement.ts';
 
 /** Multicast DNS packets, as the library decodes them and anyone on the network sends them. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FarmId, NodeId } from '../../shared/ids.ts';
-import type { Announcement } from '../ports.ts';
+import type { Announcement } from '../ports/discovery.ts';
 import { createSightings, type Sighting } from './sightings.ts';
 
 const said = (id: string, change: Partial<Announcement> = {}): Announcement => ({

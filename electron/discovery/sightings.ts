@@ -1,4 +1,4 @@
-import type { Announcement, FoundNode } from '../ports.ts';
+import type { Announcement, FoundNode } from '../ports/discovery.ts';
 
 /** What was heard of other nodes, and until when it counts. */
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptId } from '../../shared/ids.ts';
-import type { RunSpec } from '../ports.ts';
+import type { RunSpec } from '../ports/executor.ts';
 import { containerUser, imageAllowed, memoryMb, taskContainer } from './container-config.ts';
 
 const facts = { title: 'Docker', apiVersion: '1.41', cpus: 4, rootless: false };

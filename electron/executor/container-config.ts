@@ -1,6 +1,6 @@
 import type { ContainerCreateOptions } from 'dockerode';
 import picomatch from 'picomatch';
-import type { RunSpec } from '../ports.ts';
+import type { RunSpec } from '../ports/executor.ts';
 import type { EngineFacts } from './engine.ts';
 
 /** What the owner of the machine allows containers to have. */

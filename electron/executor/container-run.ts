@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import type { Run, RunEnd } from '../ports.ts';
+import type { Run, RunEnd } from '../ports/executor.ts';
 import { nanoCpus } from './container-config.ts';
 import { type Engine, reasonOf, waitForExit } from './engine.ts';
 import { exitMessage } from './exit-message.ts';

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import type { Phase } from '../../shared/protocol.ts';
-import type { Executor, ExecutorStatus, Logger, LogSink, Run, RunRefused, RunSpec } from '../ports.ts';
+import type { Executor, ExecutorStatus, LogSink, Run, RunRefused, RunSpec } from '../ports/executor.ts';
+import type { Logger } from '../ports/system.ts';
 import {
   type ContainerOwner,
   containerCpus,

@@ -1,4 +1,4 @@
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 
 /** Images without a program that sleeps that are remembered; beyond it all are forgotten. */
 const UNFIT_AT_MOST = 1_000;

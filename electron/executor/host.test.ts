@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Output, removeFolders, runSpec, started } from '../../tests/contract/executor.ts';
 import { silentLogger } from '../../tests/fakes/silent-logger.ts';
-import type { Run, RunSpec } from '../ports.ts';
+import type { Run, RunSpec } from '../ports/executor.ts';
 import { createHostExecutor, hostEnvironment } from './host.ts';
 
 /** What only the host executor does; the rest is in `tests/contract/host-executor.test.ts`. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { LogStream } from '../../shared/protocol.ts';
-import type { LogSink } from '../ports.ts';
+import type { LogSink } from '../ports/executor.ts';
 
 /** Takes a piece of output; what it returns, if anything, settles when the next piece may come. */
 export type Take = (bytes: Uint8Array) => Promise<void> | undefined;

@@ -1,4 +1,4 @@
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 
 /** Containers on their way out, beyond which no new one is started. */
 const WAITING_AT_MOST = 64;

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { LanyardError } from '../../shared/errors.ts';
 import { type BlobId, isBlobId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { Blobs } from '../ports.ts';
+import type { Blobs } from '../ports/files.ts';
 import { errorCode, namedDiskError, syncFolder, writeAll } from './disk.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;

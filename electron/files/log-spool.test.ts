@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { attemptId, type JobId } from '../../shared/ids.ts';
-import type { LogSpool } from '../ports.ts';
+import type { LogSpool } from '../ports/workspace.ts';
 import { openLogSpools } from './log-spool.ts';
 import { canMakeSmallDisk, smallDisk } from './testing/full-disk.ts';
 import { allBytes, records, text } from './testing/log-text.ts';

@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AttemptId, parseAttemptId } from '../../shared/ids.ts';
 import type { LogStream } from '../../shared/protocol.ts';
-import type { LogSpool, LogSpools } from '../ports.ts';
+import type { LogSpool, LogSpools } from '../ports/workspace.ts';
 import { writeParts } from './disk.ts';
 import { type GrowingBytes, Growth, readChunk, readGrowing } from './growing.ts';
 import { encodeLog, encodeSystemLine, LOG_HEADER_BYTES } from './log-records.ts';

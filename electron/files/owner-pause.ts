@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import type { OwnerPause } from '../ports.ts';
+import type { OwnerPause } from '../ports/machine.ts';
 import { errorCode, replaceFile } from './disk.ts';
 
 const pauseSchema = z.object({ pausedUntil: z.number().nullable() });

@@ -1,7 +1,7 @@
 import { appendFile, readFile, rename, stat } from 'node:fs/promises';
 import { LIMITS } from '../../shared/limits.ts';
 import { type Receipt, receiptSchema } from '../../shared/receipt.ts';
-import type { Receipts } from '../ports.ts';
+import type { Receipts } from '../ports/machine.ts';
 import { errorCode, namedDiskError } from './disk.ts';
 
 /**

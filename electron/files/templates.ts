@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { invalid, LanyardError } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { type Template, type TemplateView, templateIdSchema, templateSchema, templateView } from '../../shared/template.ts';
-import type { Logger, Templates } from '../ports.ts';
+import type { Templates } from '../ports/files.ts';
+import type { Logger } from '../ports/system.ts';
 import { BUILT_IN_TEMPLATES } from './built-in-templates.ts';
 import { errorCode, replaceFile } from './disk.ts';
 

@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import { LanyardError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import type { HandoverManifest, HandoverState, SignedRoster } from '../../shared/trust.ts';
-import type { Clock, Dispose, Handover, Identity, Logger } from '../ports.ts';
+import type { Clock, Dispose, Logger } from '../ports/system.ts';
+import type { Handover, Identity } from '../ports/trust.ts';
 import { DATABASE, DATABASE_COPY, isMovable, listFiles } from './files.ts';
 
 export interface GiverOptions {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LanyardError } from '../../shared/errors.ts';
 import type { HandoverManifest, SignedRoster } from '../../shared/trust.ts';
-import type { Endpoint } from '../ports.ts';
+import type { Endpoint } from '../ports/link.ts';
 import { DATABASE, isMovable, STAGING, TEMPLATES } from './files.ts';
 
 export interface TakerOptions {

@@ -4,7 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ERROR_STATUS, type ErrorCode, errorSchema, LanyardError } from '../../shared/errors.ts';
-import type { Endpoint } from '../ports.ts';
+import type { Endpoint } from '../ports/link.ts';
 
 /** A connection on which nothing moves for so long is taken for dead. */
 const IDLE_MS = 60_000;

@@ -11,7 +11,7 @@ import {
   type Worker,
 } from '../../tests/fakes/link-world.ts';
 import { startTcpProxy, type TcpProxy } from '../../tests/fakes/tcp-proxy.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/system.ts';
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {

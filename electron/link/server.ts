@@ -7,7 +7,9 @@ import { ERROR_STATUS, type ErrorValue } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { type Hello, MESSAGE_ROLES } from '../../shared/protocol.ts';
-import type { Identity, LinkServerHandlers, Logger } from '../ports.ts';
+import type { LinkServerHandlers } from '../ports/link.ts';
+import type { Logger } from '../ports/system.ts';
+import type { Identity } from '../ports/trust.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 
 export interface LinkServerOptions {

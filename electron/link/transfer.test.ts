@@ -9,7 +9,7 @@ import { type BlobServer, startBlobServer } from '../../tests/fakes/blob-server.
 import { quietLogger } from '../../tests/fakes/link-world.ts';
 import { startTcpProxy, type TcpProxy } from '../../tests/fakes/tcp-proxy.ts';
 import { openBlobs } from '../files/blobs.ts';
-import type { Blobs, BlobTransfer } from '../ports.ts';
+import type { Blobs, BlobTransfer } from '../ports/files.ts';
 import { createBlobTransfer } from './transfer.ts';
 
 const CONTENT = randomBytes(3_000_000);

@@ -6,7 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ROUTES } from '../../shared/api.ts';
 import { type ErrorCode, LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
-import type { Blobs, BlobTransfer, Endpoint, Logger } from '../ports.ts';
+import type { Blobs, BlobTransfer } from '../ports/files.ts';
+import type { Endpoint } from '../ports/link.ts';
+import type { Logger } from '../ports/system.ts';
 import { answerError, type BlobHttp, createBlobHttp } from './http.ts';
 
 /** Tries in a row that bring no byte more; with the pauses between them about half a minute, a coordinator's restart. */

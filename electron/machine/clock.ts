@@ -1,5 +1,5 @@
 import { uptime } from 'node:os';
-import type { Clock, Dispose } from '../ports.ts';
+import type { Clock, Dispose } from '../ports/system.ts';
 
 /** Where a clock's times come from; tests give their own. */
 export interface ClockSources {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
-import type { MachinePower } from '../ports.ts';
+import type { MachinePower } from '../ports/machine.ts';
 import { wakeOnLan } from './wake-on-lan.ts';
 
 /** A cloud may take minutes to answer. */

@@ -2,7 +2,7 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, hostname, totalmem } from 'node:os';
 import { currentLoad, mem } from 'systeminformation';
 import { type Capacity, capacitySchema, type Metrics, metricsSchema } from '../../shared/node.ts';
-import type { Machine } from '../ports.ts';
+import type { Machine } from '../ports/machine.ts';
 import { type CgroupLimits, readCgroupLimits } from './cgroup.ts';
 import { createGpus } from './gpus.ts';
 

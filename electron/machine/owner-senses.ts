@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { battery } from 'systeminformation';
-import type { OwnerSenses } from '../ports.ts';
+import type { OwnerSenses } from '../ports/machine.ts';
 
 const run = promisify(execFile);
 /** Asking for the battery starts a program on some systems. */

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LanyardError } from '../../shared/errors.ts';
 import type { FarmId, JobId } from '../../shared/ids.ts';
 import { batch, newJob, silent, taskRow } from '../../tests/fakes/store-rows.ts';
-import type { Store } from '../ports.ts';
+import type { Store } from '../ports/store.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 import { writeError } from './sqlite-errors.ts';
 import { openStore } from './store.ts';

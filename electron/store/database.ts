@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { LanyardError } from '../../shared/errors.ts';
 import type { FarmId } from '../../shared/ids.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { APPLICATION_ID, migrate, pragmaNumber, SCHEMA_VERSION } from './schema.ts';
 import { isBusy, isCorrupt, openError } from './sqlite-errors.ts';
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import { isTerminal, type JobRow, type JobState, type OutputFile, TASK_STATES, type TaskRow } from '../../shared/job.ts';
-import type { JobQuery, Store, StoredSpec } from '../ports.ts';
+import type { JobQuery, Store, StoredSpec } from '../ports/store.ts';
 import {
   type Cell,
   type Cells,

@@ -15,7 +15,7 @@ import {
   type TaskState,
 } from '../../shared/job.ts';
 import { type NodeRow, nodeDescriptionSchema, nodeIdSchema } from '../../shared/node.ts';
-import type { ListedJob, StoredOutput, StoredSpec } from '../ports.ts';
+import type { ListedJob, StoredOutput, StoredSpec } from '../ports/store.ts';
 
 /**
  * Rows <-> domain. The codes stand in files on people's disks: a number is never given to another word. Rows are

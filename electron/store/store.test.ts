@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FarmId, JobId, NodeId } from '../../shared/ids.ts';
 import type { JobSpecInput } from '../../shared/job.ts';
 import { attemptRow, batch, blob, counts, jobRow, newJob, nodeRow, silent, taskRow } from '../../tests/fakes/store-rows.ts';
-import type { Store } from '../ports.ts';
+import type { Store } from '../ports/store.ts';
 import { openStore } from './store.ts';
 
 const job = (id: number): JobId => id as JobId;

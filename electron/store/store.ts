@@ -2,7 +2,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
-import type { Store } from '../ports.ts';
+import type { Store } from '../ports/store.ts';
 import { type DatabaseOptions, openDatabase, syncFolder } from './database.ts';
 import { createReader } from './reader.ts';
 import { openError, writeError } from './sqlite-errors.ts';

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { AttemptRow, JobRow, TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
-import type { StoredSpec, WriteBatch } from '../ports.ts';
+import type { StoredSpec, WriteBatch } from '../ports/store.ts';
 import { AVAILABILITY_CODES, CARRIER_CODES, foldName, jobValues, REASON_CODES, STATE_CODES, writeBlob } from './rows.ts';
 
 export interface Writer {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { LanyardError } from '../../shared/errors.ts';
 import { type Admission, type Role, TRUST_LIMITS } from '../../shared/trust.ts';
-import type { Clock, Dispose } from '../ports.ts';
+import type { Clock, Dispose } from '../ports/system.ts';
 
 /** Devices that wait until an administrator lets them in. In memory: after a restart they ask again. */
 export interface Admissions {

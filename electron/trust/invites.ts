@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { LanyardError } from '../../shared/errors.ts';
 import type { FarmId, NodeId } from '../../shared/ids.ts';
 import { type Invite, type Role, TRUST_LIMITS } from '../../shared/trust.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/system.ts';
 import { encodeInvite, inviteLink } from './invite-text.ts';
 import { createRateLimit } from './rate-limit.ts';
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { NodeId } from '../../shared/ids.ts';
 import { type AuditEvent, type JoinAnswer, TRUST_LIMITS } from '../../shared/trust.ts';
 import { createManualClock } from '../../tests/fakes/clock.ts';
-import type { Identity } from '../ports.ts';
+import type { Identity } from '../ports/trust.ts';
 import { openAudit } from './audit.ts';
 import { parseConnectionString } from './connection-string.ts';
 import { findDevice, verifyFirst } from './farm.ts';

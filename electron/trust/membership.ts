@@ -1,7 +1,8 @@
 import { LanyardError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import { type Admission, type JoinAnswer, type Role, type Roster, type SignedRoster, TRUST_LIMITS } from '../../shared/trust.ts';
-import type { Clock, Identity, Logger, Membership } from '../ports.ts';
+import type { Clock, Logger } from '../ports/system.ts';
+import type { Identity, Membership } from '../ports/trust.ts';
 import { createAdmissions } from './admissions.ts';
 import type { Audit } from './audit.ts';
 import { nodeIdOf, readDeviceCertificate } from './certificate.ts';

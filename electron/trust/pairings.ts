@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { LanyardError } from '../../shared/errors.ts';
 import type { FarmId, NodeId } from '../../shared/ids.ts';
 import { type Admission, type PairReply, type PairReveal, type PairStart, TRUST_LIMITS } from '../../shared/trust.ts';
-import type { Clock, Logger } from '../ports.ts';
+import type { Clock, Logger } from '../ports/system.ts';
 import type { Admissions } from './admissions.ts';
 import type { Audit } from './audit.ts';
 import { answerPairing, type CoordinatorPairing, type PairingFailed, receiveReveal } from './pairing.ts';

@@ -1,5 +1,5 @@
 import { LanyardError } from '../../shared/errors.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/system.ts';
 
 export interface RateLimitOptions {
   readonly clock: Pick<Clock, 'elapsedMs'>;

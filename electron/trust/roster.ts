@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { invalid, LanyardError } from '../../shared/errors.ts';
 import { type Roster, rosterChainSchema, type SignedRoster, signedRosterSchema, TRUST_LIMITS } from '../../shared/trust.ts';
-import type { Dispose } from '../ports.ts';
+import type { Dispose } from '../ports/system.ts';
 import { checkRoster, verifySuccessor } from './farm.ts';
 import { writePrivateFile } from './private-file.ts';
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { invalid, LanyardError } from '../../shared/errors.ts';
 import { type Role, roleSchema, type TokenInfo, TRUST_LIMITS, tokenInfoSchema } from '../../shared/trust.ts';
-import type { Authenticator } from '../ports.ts';
+import type { Authenticator } from '../ports/trust.ts';
 import { writePrivateFile } from './private-file.ts';
 
 const PREFIX = 'lyd_';

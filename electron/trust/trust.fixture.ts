@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { SignedRoster } from '../../shared/trust.ts';
-import type { Logger } from '../ports.ts';
+import type { Logger } from '../ports/system.ts';
 import { createFarm, createFarmKey } from './farm.ts';
 import { type DeviceIdentity, openIdentity } from './identity.ts';
 

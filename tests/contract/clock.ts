@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Clock } from '../../electron/ports.ts';
+import type { Clock } from '../../electron/ports/system.ts';
 
 /** A clock under test, and how to let its time pass until something has happened. */
 export interface ClockHarness {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Executor, LogSink, Run, RunRefused, RunSpec } from '../../electron/ports.ts';
+import type { Executor, LogSink, Run, RunRefused, RunSpec } from '../../electron/ports/executor.ts';
 import type { AttemptId } from '../../shared/ids.ts';
 import type { LogStream } from '../../shared/protocol.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Store } from '../../electron/ports.ts';
+import type { Store } from '../../electron/ports/store.ts';
 import { openStore } from '../../electron/store/store.ts';
 import type { FarmId, JobId } from '../../shared/ids.ts';
 import { silent } from '../fakes/store-rows.ts';

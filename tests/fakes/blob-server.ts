@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import type { Blobs } from '../../electron/ports.ts';
+import type { Blobs } from '../../electron/ports/files.ts';
 import { ERROR_STATUS, type ErrorValue, LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
 

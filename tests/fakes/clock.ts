@@ -1,4 +1,4 @@
-import type { Clock } from '../../electron/ports.ts';
+import type { Clock } from '../../electron/ports/system.ts';
 
 /** A clock that stands still until it is told to go on. */
 export interface ManualClock extends Clock {

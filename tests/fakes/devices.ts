@@ -4,7 +4,7 @@ import type { Client } from '../../electron/api/client.ts';
 import { type Device, foundFarm, openDevice } from '../../electron/compose/device.ts';
 import { openLocator } from '../../electron/compose/locator.ts';
 import { type LanyardNode, type NodeOptions, startNode } from '../../electron/compose/node.ts';
-import type { Logger } from '../../electron/ports.ts';
+import type { Logger } from '../../electron/ports/system.ts';
 import { parseInvite } from '../../electron/trust/invite-text.ts';
 import { joinByInvite } from '../../electron/trust/joining.ts';
 import { pinnedClientOptions } from '../../electron/trust/tls.ts';

@@ -1,4 +1,4 @@
-import type { Executor, Run, RunEnd } from '../../electron/ports.ts';
+import type { Executor, Run, RunEnd } from '../../electron/ports/executor.ts';
 
 /** Runs nothing: every command is complete at once, or with `endless` once it is stopped. For measurements of everything else. */
 export function createNullExecutor({ endless = false } = {}): Executor {

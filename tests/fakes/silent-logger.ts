@@ -1,4 +1,4 @@
-import type { Logger } from '../../electron/ports.ts';
+import type { Logger } from '../../electron/ports/system.ts';
 
 const nothing = () => {};
 

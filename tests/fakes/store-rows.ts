@@ -1,4 +1,5 @@
-import type { Logger, WriteBatch } from '../../electron/ports.ts';
+import type { WriteBatch } from '../../electron/ports/store.ts';
+import type { Logger } from '../../electron/ports/system.ts';
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import { type AttemptRow, type JobRow, type JobSpecInput, jobSpecSchema, type TaskCounts, type TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';

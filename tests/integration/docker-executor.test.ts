@@ -1,7 +1,7 @@
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDockerExecutor, type DockerExecutorOptions } from '../../electron/executor/docker.ts';
-import type { Executor, Run, RunSpec } from '../../electron/ports.ts';
+import type { Executor, Run, RunSpec } from '../../electron/ports/executor.ts';
 import { Output, removeFolders, runSpec, started } from '../contract/executor.ts';
 import { silentLogger } from '../fakes/silent-logger.ts';
 import { ENGINE_SOCKET, startPrivateEngine } from './support/engine.ts';

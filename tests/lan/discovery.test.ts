@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { DiscoveryInterface, FoundNode } from '../../electron/ports.ts';
+import type { DiscoveryInterface, FoundNode } from '../../electron/ports/discovery.ts';
 import { createLan, type Host, type Lan, lanUnavailable } from './support/hosts.ts';
 
 const ANNOUNCER = fileURLToPath(new URL('support/announcer.ts', import.meta.url));

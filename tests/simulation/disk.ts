@@ -1,5 +1,5 @@
 import type { Dependency, JobPolicy, StoredJob } from '../../electron/core/events.ts';
-import type { WriteBatch } from '../../electron/ports.ts';
+import type { WriteBatch } from '../../electron/ports/store.ts';
 import { type AttemptId, attemptId, type BlobId, type JobId, type NodeId } from '../../shared/ids.ts';
 import { type AttemptRow, isTerminal, type JobRow, type OwnerRow, type TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';

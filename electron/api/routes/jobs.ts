@@ -1,6 +1,6 @@
 import type { ROUTES } from '../../../shared/api.ts';
 import type { JobId } from '../../../shared/ids.ts';
-import type { Identity } from '../../ports.ts';
+import type { Identity } from '../../ports/trust.ts';
 import { assertOwn } from '../auth.ts';
 import type { ApiContext } from '../context.ts';
 import { withLog } from '../evidence.ts';

@@ -4,7 +4,7 @@ import { invalid, LanyardError } from '../../../shared/errors.ts';
 import type { BlobId, JobId } from '../../../shared/ids.ts';
 import { JOB_FILE, type JobSpec, type JobSpecInput } from '../../../shared/job.ts';
 import { readJobFile } from '../../files/unzip.ts';
-import type { Identity } from '../../ports.ts';
+import type { Identity } from '../../ports/trust.ts';
 import type { ApiContext } from '../context.ts';
 import type { Call, HandlersOf } from '../route-types.ts';
 import { specOf } from './spec.ts';

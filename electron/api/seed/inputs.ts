@@ -5,7 +5,7 @@ import { type BlobId, isBlobId } from '../../../shared/ids.ts';
 import type { JobSpec } from '../../../shared/job.ts';
 import type { JobView } from '../../../shared/view.ts';
 import { checkZip } from '../../files/unzip.ts';
-import type { Identity } from '../../ports.ts';
+import type { Identity } from '../../ports/trust.ts';
 import type { ApiContext } from '../context.ts';
 
 /** Longest download of an input named by URL, ms. */

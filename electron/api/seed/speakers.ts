@@ -1,7 +1,7 @@
 import { LanyardError } from '../../../shared/errors.ts';
 import type { NodeId } from '../../../shared/ids.ts';
 import { deviceIdSchema } from '../../../shared/trust.ts';
-import type { Identity } from '../../ports.ts';
+import type { Identity } from '../../ports/trust.ts';
 
 /**
  * Who may speak for which worker that polls. The name of such a worker is only a name, so it belongs to whoever used it first since

@@ -8,7 +8,9 @@ import type { Farm } from '../../daemon/farm.ts';
 import { openBlobs } from '../../files/blobs.ts';
 import { openLogStore } from '../../files/log-store.ts';
 import { openTemplates } from '../../files/templates.ts';
-import type { Authenticator, Blobs, Handover, Logger, LogStore, Membership, Thumbnails } from '../../ports.ts';
+import type { Blobs, LogStore, Thumbnails } from '../../ports/files.ts';
+import type { Logger } from '../../ports/system.ts';
+import type { Authenticator, Handover, Membership } from '../../ports/trust.ts';
 import { createGate } from '../gate.ts';
 import { createApi } from '../server.ts';
 

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import Vips from 'wasm-vips';
 import { silentLogger } from '../../../tests/fakes/silent-logger.ts';
-import type { Blobs, Thumbnails } from '../../ports.ts';
+import type { Blobs, Thumbnails } from '../../ports/files.ts';
 import { openBlobs } from '../blobs.ts';
 import { exrFile } from '../testing/exr-file.ts';
 import { openThumbnails } from './thumbnails.ts';

@@ -5,7 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { LanyardError } from '../../../shared/errors.ts';
 import type { BlobId } from '../../../shared/ids.ts';
 import { LIMITS } from '../../../shared/limits.ts';
-import type { Blobs, Logger, ThumbnailSize, Thumbnails } from '../../ports.ts';
+import type { Blobs, ThumbnailSize, Thumbnails } from '../../ports/files.ts';
+import type { Logger } from '../../ports/system.ts';
 import type { Answer, Wish } from './worker.ts';
 
 /** The longer side, in pixels. */

@@ -1,4 +1,4 @@
-import type { Executor } from '../../../electron/ports.ts';
+import type { Executor } from '../../../electron/ports/executor.ts';
 import type { WorkerSettings } from '../../../shared/settings.ts';
 import { startTestNode } from '../../fakes/devices.ts';
 import { createNullExecutor } from '../../fakes/null-executor.ts';

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { createDiscovery } from '../../../electron/discovery/mdns.ts';
 import { createClock } from '../../../electron/machine/clock.ts';
-import type { Discovery } from '../../../electron/ports.ts';
+import type { Discovery } from '../../../electron/ports/discovery.ts';
 import type { FarmId, NodeId } from '../../../shared/ids.ts';
 
 /**
