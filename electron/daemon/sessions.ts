@@ -47,16 +47,23 @@ export interface Sessions {
   close(reason: string): void;
 }
 
+interface Greeting {
+  readonly name: string;
+  readonly by: string;
+  /** What the worker's logs reached on disk. */
+  readonly offsets: { attempt: AttemptId; offset: number }[];
+  /** Attempts that it says have ended. */
+  readonly ended: ReadonlySet<AttemptId>;
+}
+
 export function createSessions(options: SessionsOptions): Sessions {
   const { blobs, logs, catalog, logger, post } = options;
   /** The connection that each registered node is served on: the one whose hello became its last `node-registered`. */
   const connections = new Map<NodeId, WorkerConnection>();
   /** The newest connection of each node that said hello, registered or about to be. */
   const newest = new Map<NodeId, WorkerConnection>();
-  /** What each hello's logs reached on disk, until its welcome is sent. */
-  const logOffsets = new Map<NodeId, { attempt: AttemptId; offset: number }[]>();
-  /** Attempts that each hello names as ended, until its welcome is sent. */
-  const endedBefore = new Map<NodeId, ReadonlySet<AttemptId>>();
+  /** What each hello said and found, until its welcome is sent. */
+  const greetings = new Map<NodeId, Greeting>();
   /** What a connection said after something that waits for the disk waits too: order is what its worker relies on. */
   const waiting = new WeakMap<WorkerConnection, Promise<void>>();
   /** Why no connection is taken, as long as none is. */
@@ -68,13 +75,12 @@ export function createSessions(options: SessionsOptions): Sessions {
   const hello = async (connection: WorkerConnection, message: Hello, identity: Identity) => {
     if (refusal !== undefined) return connection.close(refusal);
     newest.set(connection.node, connection);
-    logger.info('worker connected', { node: connection.node, name: message.node.name, by: identity.subject });
     const offsets = await Promise.all(message.attempts.map(async ({ attempt }) => ({ attempt, offset: await logs.size(attempt) })));
     // While the disk was asked, the worker may have gone, or come again on another connection.
     if (newest.get(connection.node) !== connection) return;
     connections.set(connection.node, connection);
-    logOffsets.set(connection.node, offsets);
-    endedBefore.set(connection.node, new Set(message.attempts.filter(({ state }) => state === 'ended').map(({ attempt }) => attempt)));
+    const ended = new Set(message.attempts.filter(({ state }) => state === 'ended').map(({ attempt }) => attempt));
+    greetings.set(connection.node, { name: message.node.name, by: identity.subject, offsets, ended });
     post({ type: 'node-registered', node: message.node, carrier: 'link', attempts: message.attempts, cached: message.cached });
   };
 
@@ -157,27 +163,27 @@ export function createSessions(options: SessionsOptions): Sessions {
   const refuseResult = (node: NodeId, attempt: AttemptId) =>
     logger.warn('a result came too late, or a second time, and changed nothing', { node, attempt });
 
+  const welcome = ({ node, keep, stop }: Extract<CoordinatorEffect, { type: 'welcome' }>) => {
+    const greeting = greetings.get(node);
+    greetings.delete(node);
+    const kept = new Set(keep);
+    const logs = greeting?.offsets.filter(({ attempt }) => kept.has(attempt)) ?? [];
+    const { farmName: farm, heartbeatMs } = options;
+    connections.get(node)?.send({ type: 'welcome', protocol: PROTOCOL_VERSION, farm, heartbeatMs, stop: [...stop], logs });
+    if (greeting === undefined) return;
+    logger.info('worker connected', { node, name: greeting.name, by: greeting.by });
+    for (const attempt of stop) if (greeting.ended.has(attempt)) refuseResult(node, attempt);
+  };
+
   const perform = (effects: readonly CoordinatorEffect[]) => {
     const outgoing = new Outgoing(catalog, logger);
     for (const [position, effect] of effects.entries()) {
       switch (effect.type) {
-        case 'welcome': {
+        case 'welcome':
           // What this turn had to say before the hello was for the connection before it.
           outgoing.forget(effect.node);
-          const kept = new Set(effect.keep);
-          connections.get(effect.node)?.send({
-            type: 'welcome',
-            protocol: PROTOCOL_VERSION,
-            farm: options.farmName,
-            heartbeatMs: options.heartbeatMs,
-            stop: [...effect.stop],
-            logs: (logOffsets.get(effect.node) ?? []).filter(({ attempt }) => kept.has(attempt)),
-          });
-          logOffsets.delete(effect.node);
-          for (const attempt of effect.stop) if (endedBefore.get(effect.node)?.has(attempt)) refuseResult(effect.node, attempt);
-          endedBefore.delete(effect.node);
+          welcome(effect);
           break;
-        }
         case 'assign':
           outgoing.assign(effect.node, effect.job, effect.index, effect.number, effect.gpus);
           break;

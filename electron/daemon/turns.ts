@@ -30,7 +30,7 @@ export interface Turns {
 
 export interface TurnsOptions {
   readonly farm: FarmState;
-  readonly store: Store;
+  readonly store: Pick<Store, 'commit'>;
   readonly clock: Clock;
   /** Called after the commit, with all effects of the turn in their order. */
   readonly perform: (effects: readonly CoordinatorEffect[]) => void;

@@ -1,0 +1,137 @@
+import { LanyardError } from '../../shared/errors.ts';
+import type { BlobId, JobId } from '../../shared/ids.ts';
+import type { JobSpec } from '../../shared/job.ts';
+import { jobOfStage, planStages, type Submission } from '../../shared/stages.ts';
+import type { JobView } from '../../shared/view.ts';
+import * as queries from '../core/queries.ts';
+import type { Blobs } from '../ports/files.ts';
+import type { Store } from '../ports/store.ts';
+import type { Identity } from '../ports/trust.ts';
+import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts';
+import type { Catalog } from './catalog.ts';
+import type { Farm } from './farm.ts';
+import type { FarmLife } from './farm-life.ts';
+import type { JobReader } from './job-reader.ts';
+
+export interface SubmissionsOptions {
+  readonly life: FarmLife;
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly reader: JobReader;
+  readonly blobs: Blobs;
+  readonly defaultImage: string | null;
+  /** Refuses a zip that no worker would unpack. @throws LanyardError INVALID naming the entry and the rule */
+  readonly checkInput: (path: string) => Promise<unknown>;
+}
+
+/** How jobs come into the farm: checked, numbered, and acknowledged when they are on disk. */
+export class Submissions {
+  private readonly life: FarmLife;
+  private readonly store: Store;
+  private readonly catalog: Catalog;
+  private readonly reader: JobReader;
+  private readonly blobs: Blobs;
+  private readonly defaultImage: string | null;
+  private readonly checkInput: SubmissionsOptions['checkInput'];
+  private nextJob: JobId;
+
+  constructor({ life, store, catalog, reader, blobs, defaultImage, checkInput }: SubmissionsOptions) {
+    this.life = life;
+    this.store = store;
+    this.catalog = catalog;
+    this.reader = reader;
+    this.blobs = blobs;
+    this.defaultImage = defaultImage;
+    this.checkInput = checkInput;
+    this.nextJob = store.nextJobId();
+  }
+
+  async submit(spec: JobSpec, by: Identity): Promise<JobView> {
+    const inputBytes = await this.checkedInput(spec);
+    return this.accept(spec, by, inputBytes, true);
+  }
+
+  async submitStages(submission: Submission, by: Identity): Promise<JobView[]> {
+    const stages = planStages(submission);
+    const inputs = new Map<BlobId, number | null>();
+    for (const { spec } of stages)
+      if (spec.input !== undefined && !inputs.has(spec.input)) inputs.set(spec.input, await this.checkedInput(spec));
+    await this.life.allSettled();
+    const jobs = new Map<string, JobId>();
+    const accepted: Acceptable[] = [];
+    for (const stage of stages) {
+      const spec = jobOfStage(stage, jobs);
+      const id = (this.nextJob + accepted.length) as JobId;
+      const inputBytes = spec.input === undefined ? null : (inputs.get(spec.input) ?? null);
+      const earlier = new Map(accepted.map(({ job, stored }) => [job.id, stored.spec]));
+      accepted.push(acceptable(spec, { id, owner: by.subject, inputBytes, inputReady: true }, this.surroundings(earlier)));
+      jobs.set(stage.name, id);
+    }
+    // All were checked, so all are taken, in one turn: they are stored together or not at all.
+    for (const one of accepted) this.take(one);
+    await this.life.settled();
+    return accepted.map(({ job }) => this.reader.mustView(job.id));
+  }
+
+  private async checkedInput({ input }: JobSpec): Promise<number | null> {
+    if (input === undefined) return null;
+    const bytes = await this.blobs.size(input);
+    if (bytes === undefined)
+      throw new LanyardError({
+        code: 'INVALID',
+        field: 'input',
+        message: `The input ${input} is not here.`,
+        hint: 'Upload the blob first (PATCH /api/blobs/HASH).',
+      });
+    await this.checkInput(this.blobs.path(input));
+    return bytes;
+  }
+
+  async submitAwaitingInput(spec: JobSpec, by: Identity): ReturnType<Farm['submitAwaitingInput']> {
+    if ([spec.after, spec.afterAny, spec.afterTasks, spec.inputsFrom].some((jobs) => jobs.length > 0))
+      throw new LanyardError({
+        code: 'INVALID',
+        field: 'after',
+        message: 'A job whose input is still to come cannot wait for other jobs too.',
+      });
+    const job = await this.accept(spec, by, null, false);
+    const id = job.id as JobId;
+    return {
+      job,
+      inputReady: async (blob: BlobId) => {
+        const bytes = (await this.blobs.size(blob)) ?? 0;
+        this.catalog.set(id, undefined);
+        await this.life.change({ type: 'input-ready', job: id, input: blob }, (batch) => batch.addInput({ job: id, input: blob, bytes }));
+      },
+      inputFailed: (message: string) => this.life.change({ type: 'input-failed', job: id, message }),
+    };
+  }
+
+  private async accept(spec: JobSpec, by: Identity, inputBytes: number | null, inputReady: boolean): Promise<JobView> {
+    if (spec.afterTasks.length > 0) await this.life.allSettled();
+    const accepted = acceptable(spec, { id: this.nextJob, owner: by.subject, inputBytes, inputReady }, this.surroundings(new Map()));
+    this.take(accepted);
+    await this.life.settled();
+    return this.reader.mustView(accepted.job.id);
+  }
+
+  private take({ job, stored }: Acceptable): void {
+    this.nextJob = (job.id + 1) as JobId;
+    this.catalog.set(job.id, stored);
+    this.life.post({ type: 'job-submitted', job }, (batch) => batch.addSpec({ job: job.id, stored }));
+  }
+
+  /** @param earlier jobs of the same submission, which are about to be taken */
+  private surroundings(earlier: ReadonlyMap<JobId, JobSpec>): Surroundings {
+    const { store, defaultImage } = this;
+    return {
+      store,
+      defaultImage,
+      ended: (job) => {
+        if (earlier.has(job) || queries.jobRow(this.life.farm, job) !== undefined) return null;
+        return store.job(job)?.row.state;
+      },
+      spec: (job) => earlier.get(job) ?? this.catalog.entry(job)?.spec,
+    };
+  }
+}
