@@ -23,6 +23,7 @@ const ALLOWED = {
     'electron/api/client.ts',
     'electron/machine',
     'electron/files/zip.ts',
+    'electron/executor/engine-state.ts',
     // Both find the same data folder, and the same settings in it.
     'electron/cli/data-folder.ts',
     'electron/cli/settings.ts',

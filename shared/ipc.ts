@@ -4,7 +4,7 @@ import { type ErrorValue, errorSchema } from './errors.ts';
 import type { CallName } from './lanyard-client.ts';
 import { LIMITS } from './limits.ts';
 import type { LogRecord } from './protocol.ts';
-import { roleSchema } from './trust.ts';
+import { deviceIdSchema, roleSchema } from './trust.ts';
 import { viewEventSchema } from './view.ts';
 
 /**
@@ -39,6 +39,38 @@ export const membershipSchema = z.object({
   keyProtection: z.enum(['keyring', 'file']),
 });
 export type Membership = z.infer<typeof membershipSchema>;
+
+/** A farm that was heard on the local network; what it says of itself is proven only by joining it. */
+export const foundFarmSchema = z.object({
+  name: z.string(),
+  /** Who says that it coordinates it, and its name and fingerprint as people compare them. */
+  coordinator: deviceIdSchema,
+  coordinatorName: z.string(),
+  fingerprint: z.string(),
+  /** `host:port`, heard last first. */
+  addresses: z.array(z.string()),
+});
+export type FoundFarm = z.infer<typeof foundFarmSchema>;
+
+/** The container engine of this machine. */
+export const engineSchema = z.object({
+  /** `off`: this machine works without one, by its settings. */
+  state: z.enum(['ready', 'old', 'denied', 'stopped', 'absent', 'off']),
+  /** The engine's version, or what is in the way and what to do, in a sentence or two. */
+  message: z.string(),
+  /** What to type in a terminal of this system; null when nothing has to be done, or not there. */
+  command: z.string().nullable(),
+  /** Whether the app can try to start it. */
+  canStart: z.boolean(),
+});
+export type EngineState = z.infer<typeof engineSchema>;
+
+/** The only pages outside of the app that a window can open, in the person's browser. */
+export const WEB_PAGES = {
+  'install-docker': 'https://docs.docker.com/get-started/get-docker/',
+  'install-podman': 'https://podman.io/docs/installation',
+} as const;
+export type WebPage = keyof typeof WEB_PAGES;
 
 /** What a window may ask; parsed by the main process, which believes nothing of it before. */
 export const ipcRequestSchema = z.discriminatedUnion('kind', [
@@ -78,6 +110,16 @@ export const ipcRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('create-farm'), name: z.string().trim().min(1).max(LIMITS.nameLength) }),
   /** An event of the stream says that an administrator has to look; stopping the stream gives up. */
   z.strictObject({ kind: z.literal('join-farm'), stream, invite: z.string().max(4_096) }),
+  /** Listens on the local network for some seconds; the answer is what was heard. */
+  z.strictObject({ kind: z.literal('find-farms') }),
+  /** Events of the stream give six digits, and say that an administrator has to look; stopping the stream gives up. */
+  z.strictObject({ kind: z.literal('pair'), stream, address: z.string().max(512), coordinator: deviceIdSchema.optional() }),
+  /** Whether the digits of that stream are those of the other screen. */
+  z.strictObject({ kind: z.literal('compare-digits'), stream, same: z.boolean() }),
+  z.strictObject({ kind: z.literal('engine') }),
+  /** The answer is how the engine is some time after. */
+  z.strictObject({ kind: z.literal('start-engine') }),
+  z.strictObject({ kind: z.literal('open-page'), page: z.enum(Object.keys(WEB_PAGES) as [WebPage, ...WebPage[]]) }),
   /** Submits the job that comes with the app; the answer is its number. */
   z.strictObject({ kind: z.literal('run-sample') }),
   z.strictObject({ kind: z.literal('desktop-settings') }),
@@ -105,6 +147,7 @@ export const ipcEventSchema = z.object({
     z.object({ kind: z.literal('opened'), file: openedFileSchema }),
     z.object({ kind: z.literal('link'), link: z.string() }),
     z.object({ kind: z.literal('waiting') }),
+    z.object({ kind: z.literal('digits'), digits: z.string() }),
   ]),
 });
 type ParsedEvent = z.infer<typeof ipcEventSchema>['event'];

@@ -12,6 +12,7 @@ import { createNotices } from './notices.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import type { OpeningQueue } from './opening-queue.ts';
 import { openingsOf } from './openings.ts';
+import { createOwnEngine } from './own-engine.ts';
 import { type OwnFarm, openFarm } from './own-farm.ts';
 import { openPower } from './power.ts';
 import { answerWindows } from './requests.ts';
@@ -82,6 +83,7 @@ export async function startApp({ dataFolder, desktopFolder, files, openings, log
       farm,
       settings,
       files,
+      engine: createOwnEngine(settings.node.worker),
       listen: openings.listen,
       collectDiagnostics: diagnose,
       runSample: () => submitSample(farm.client(), join(RESOURCES, 'examples/path-tracer'), settings.node.worker.host),

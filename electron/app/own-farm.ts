@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
 import { LanyardError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
-import type { Membership } from '../../shared/ipc.ts';
+import type { FoundFarm, Membership } from '../../shared/ipc.ts';
 import { type Client, createClient } from '../api/client.ts';
 import type { Settings } from '../cli/settings.ts';
 import { type Device, foundFarm, openDevice } from '../compose/device.ts';
-import { joinFarm } from '../compose/join.ts';
+import { joinFarm, type PairOptions, pairWithFarm } from '../compose/join.ts';
+import { lookForFarms } from '../compose/look.ts';
 import { type LanyardNode, startNode } from '../compose/node.ts';
 import type { OwnerSenses } from '../ports/machine.ts';
 import type { Logger } from '../ports/system.ts';
@@ -22,6 +23,10 @@ export interface OwnFarm {
   create(farmName: string): Promise<void>;
   /** @throws LanyardError as `joinFarm` */
   join(invite: string, signal: AbortSignal, waiting: () => void): Promise<void>;
+  /** Those that announce themselves on the local network. */
+  find(): Promise<readonly FoundFarm[]>;
+  /** Joins by six digits that two people compare. @throws LanyardError as `pairWithFarm` */
+  pair(options: Pick<PairOptions, 'address' | 'expected' | 'compare' | 'signal' | 'waiting'>): Promise<void>;
   /** Calls back once it belongs to a farm, now or later. */
   onFarm(listener: () => void): void;
   /** Tasks that this machine runs now. */
@@ -110,7 +115,16 @@ class DeviceFarm implements OwnFarm {
   }
 
   async join(invite: string, signal: AbortSignal, waiting: () => void): Promise<void> {
-    await joinFarm({ device: this.device, name: this.name(), invite, signal, waiting, logger: this.options.logger });
+    await joinFarm(invite, { ...this.joining(), signal, waiting });
+    await this.start();
+  }
+
+  async find(): Promise<readonly FoundFarm[]> {
+    return await lookForFarms(this.options.settings.worker);
+  }
+
+  async pair(options: Parameters<OwnFarm['pair']>[0]): Promise<void> {
+    await pairWithFarm({ ...this.joining(), usualPort: this.options.settings.coordinator.apiPort, ...options });
     await this.start();
   }
 
@@ -145,6 +159,10 @@ class DeviceFarm implements OwnFarm {
 
   async close(): Promise<void> {
     await this.running?.close();
+  }
+
+  private joining() {
+    return { device: this.device, name: this.name(), logger: this.options.logger };
   }
 
   private name(): string {

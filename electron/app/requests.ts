@@ -4,16 +4,17 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { app, dialog, ipcMain, type WebContents } from 'electron';
+import { app, dialog, ipcMain, shell, type WebContents } from 'electron';
 import { type ErrorValue, invalid, LanyardError } from '../../shared/errors.ts';
 import type { AttemptId } from '../../shared/ids.ts';
-import { IPC_STREAMS, type IpcAnswer, type IpcEvent, ipcRequestSchema } from '../../shared/ipc.ts';
+import { IPC_STREAMS, type IpcAnswer, type IpcEvent, ipcRequestSchema, WEB_PAGES } from '../../shared/ipc.ts';
 import { IPC_EVENTS, IPC_PATHS, IPC_REQUESTS } from '../../shared/ipc-channels.ts';
 import type { LogRecord } from '../../shared/protocol.ts';
 import type { Client } from '../api/client.ts';
 import type { Logger } from '../ports/system.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import type { Opening } from './opening-queue.ts';
+import type { OwnEngine } from './own-engine.ts';
 import type { OwnFarm } from './own-farm.ts';
 import { APP_ORIGIN } from './security.ts';
 import type { AppSettings } from './settings.ts';
@@ -30,6 +31,8 @@ interface OpenStream {
   readonly abort: AbortController;
   /** Where the pieces of an upload are gathered. */
   readonly folder?: string;
+  /** Takes what the person says of the six digits, once they are shown. */
+  compared?: (same: boolean) => void;
 }
 
 /** What of the app itself a window may ask for. */
@@ -37,12 +40,14 @@ export interface DesktopActions {
   readonly farm: OwnFarm;
   readonly settings: AppSettings;
   readonly files: OpenedFiles;
+  readonly engine: OwnEngine;
   /** Calls back with what the app was asked to open, from what waits already on; until the window is gone. */
   listen(listener: (opening: Opening) => void): () => void;
   collectDiagnostics(): Promise<string | null>;
   /** @returns the number of the job */
   runSample(): Promise<number>;
 }
+
 /** Answers what windows ask, each by its own; who is not one of the app's pages gets nothing. */
 export function answerWindows(desktop: DesktopActions, logger: Logger): void {
   const windows = new WeakMap<WebContents, WindowRequests>();
@@ -120,6 +125,18 @@ class WindowRequests {
         return await this.desktop.farm.create(request.name);
       case 'join-farm':
         return await this.join(this.open(request.stream), request);
+      case 'find-farms':
+        return await this.desktop.farm.find();
+      case 'pair':
+        return await this.pair(this.open(request.stream), request);
+      case 'compare-digits':
+        return this.streams.get(request.stream)?.compared?.(request.same);
+      case 'engine':
+        return await this.desktop.engine.look();
+      case 'start-engine':
+        return await this.desktop.engine.start();
+      case 'open-page':
+        return await shell.openExternal(WEB_PAGES[request.page]);
       case 'run-sample':
         return await this.desktop.runSample();
       case 'desktop-settings':
@@ -203,7 +220,24 @@ class WindowRequests {
   }
 
   private async join({ signal }: AbortController, { stream, invite }: Of<'join-farm'>): Promise<void> {
-    await this.desktop.farm.join(invite, signal, () => this.send(stream, { kind: 'waiting' }));
+    const joined = this.desktop.farm.join(invite, signal, () => this.send(stream, { kind: 'waiting' }));
+    await joined.catch((error: unknown) => Promise.reject(signal.aborted ? signal.reason : error));
+  }
+
+  private async pair({ signal }: AbortController, { stream, address, coordinator }: Of<'pair'>): Promise<void> {
+    const compare = async (digits: string) => {
+      const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+      const known = this.streams.get(stream);
+      if (known === undefined || signal.aborted) throw signal.reason;
+      known.compared = resolve;
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      this.send(stream, { kind: 'digits', digits });
+      return await promise;
+    };
+    const waiting = () => this.send(stream, { kind: 'waiting' });
+    const expected = coordinator === undefined ? {} : { expected: coordinator };
+    const paired = this.desktop.farm.pair({ address, signal, compare, waiting, ...expected });
+    await paired.catch((error: unknown) => Promise.reject(signal.aborted ? signal.reason : error));
   }
 
   private listen({ signal }: AbortController, stream: number): void {

@@ -1,9 +1,9 @@
 import { formatAddress } from '../../shared/address.ts';
+import { lookAround } from '../compose/look.ts';
 import { shortFingerprint } from '../trust/certificate.ts';
 import { dataFolderOf, findDevice } from './connection.ts';
 import type { Handler } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import { lookAround } from './look.ts';
 import { readSettingsFile, resolveSettings } from './settings.ts';
 import { plain } from './text.ts';
 
@@ -13,7 +13,7 @@ export const discover: Handler = async (context) => {
   const dataFolder = dataFolderOf(context.options, env);
   const settings = resolveSettings({ flags: {}, environment: env, file: await readSettingsFile(dataFolder) });
   terminal.progress('listening on the local network');
-  const [reading, device] = await Promise.all([lookAround(settings), findDevice(dataFolder)]);
+  const [reading, device] = await Promise.all([lookAround(settings.worker), findDevice(dataFolder)]);
   terminal.progress(undefined);
   if (context.options.json === true) {
     terminal.json(reading);

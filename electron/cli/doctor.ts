@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { splitAddress } from '../../shared/address.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import type { Device } from '../compose/device.ts';
+import { lookAround } from '../compose/look.ts';
 import { type DoctorFacts, diagnose, renderFindings } from '../discovery/doctor.ts';
 import { unmatchedEntries } from '../discovery/interfaces.ts';
 import { type LanReading, type PortReading, probeHttpClock, probePort } from '../discovery/probes.ts';
@@ -12,7 +13,6 @@ import { createLogger } from '../machine/logger.ts';
 import { type Connection, dataFolderOf, findConnection, findDevice } from './connection.ts';
 import type { Context, Handler } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import { lookAround } from './look.ts';
 import { readSettingsFile, resolveSettings, type Settings } from './settings.ts';
 import { plain } from './text.ts';
 
@@ -34,7 +34,7 @@ export const doctor: Handler = async (context) => {
 };
 
 async function measure(context: Context, device: Device | undefined, settings: Settings): Promise<DoctorFacts> {
-  const [lan, reached, engines] = await Promise.all([lookAround(settings), reach(context, device), engineStatuses(settings)]);
+  const [lan, reached, engines] = await Promise.all([lookAround(settings.worker), reach(context, device), engineStatuses(settings)]);
   const isOwnCoordinator = device !== undefined && device.roster.current?.coordinator === device.identity.id;
   const places = device?.roster.current === undefined ? [] : await listeners(device, isOwnCoordinator, settings, lan);
   const { connection } = reached;

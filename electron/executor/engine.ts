@@ -2,7 +2,7 @@ import { Agent, type IncomingMessage } from 'node:http';
 import { homedir } from 'node:os';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
-import { advice, type EngineAddress, engineAddresses, type FailedAddress, knock } from './sockets.ts';
+import { advice, type EngineAddress, type EngineTrouble, engineAddresses, type FailedAddress, knock, troubleOf } from './sockets.ts';
 
 /** What a container engine says about itself. */
 export interface EngineFacts {
@@ -20,6 +20,12 @@ const LEAST_API_VERSION = '1.40';
 /** No engine could be reached; the message says what to do. */
 export class EngineUnreachable extends Error {
   override readonly name = 'EngineUnreachable';
+  readonly trouble: EngineTrouble;
+
+  constructor(message: string, trouble: EngineTrouble) {
+    super(message);
+    this.trouble = trouble;
+  }
 }
 
 /** The connection to a container engine, found again when it was lost. */
@@ -54,7 +60,7 @@ export function createEngine(configured: string | undefined): Engine {
       if (code === undefined) return { address, client: new Docker(clientOptions(address, agent)), facts: undefined };
       failures.push({ address, code });
     }
-    throw new EngineUnreachable(advice(failures, surroundings));
+    throw new EngineUnreachable(advice(failures, surroundings), troubleOf(failures, surroundings));
   };
 
   const connect = (): Promise<Connection> => {

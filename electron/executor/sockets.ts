@@ -51,22 +51,34 @@ export function knock(address: EngineAddress, timeoutMs = 5_000): Promise<string
   });
 }
 
+/** Why no engine was reached. `silent`: something is there, and does not answer; `stopped`: an engine is installed, and nothing is there. */
+export type EngineTrouble = 'denied' | 'silent' | 'stopped' | 'absent';
+
+export function troubleOf(failures: readonly FailedAddress[], surroundings: Surroundings): EngineTrouble {
+  if (failures.some(isDenied)) return 'denied';
+  if (failures.some(isSilent)) return 'silent';
+  return installedEngine(surroundings) === undefined ? 'absent' : 'stopped';
+}
+
 /** One or two sentences: why no engine was reached, and what to do about it. */
 export function advice(failures: readonly FailedAddress[], surroundings: Surroundings): string {
-  const denied = failures.find((failure) => failure.code === 'EACCES' || failure.code === 'EPERM');
+  const denied = failures.find(isDenied);
   if (denied !== undefined) {
     return `No permission to use the container engine at ${nameOf(denied.address)}. Add this user to the group that owns it (for Docker: sudo usermod -aG docker <user>), log in again and restart Lanyard.`;
   }
-  const silent = failures.find((failure) => failure.code !== 'ENOENT');
+  const silent = failures.find(isSilent);
   const start = startHint(surroundings.platform);
   if (silent !== undefined) {
     return `The container engine at ${nameOf(silent.address)} does not answer (${silent.code}). ${start}`;
   }
-  if (isInstalled(surroundings)) return `The container engine is installed but not running. ${start}`;
+  if (installedEngine(surroundings) !== undefined) return `The container engine is installed but not running. ${start}`;
   const only = failures.length === 1 ? failures[0] : undefined;
   const place = only === undefined ? 'in the usual places' : `at ${nameOf(only.address)}`;
   return `No container engine was found ${place}. Install Docker or Podman and start it, or name its socket in the setting dockerSocket.`;
 }
+
+const isDenied = ({ code }: FailedAddress) => code === 'EACCES' || code === 'EPERM';
+const isSilent = (failure: FailedAddress) => failure.code !== 'ENOENT' && !isDenied(failure);
 
 export function nameOf(address: EngineAddress): string {
   return 'socketPath' in address ? address.socketPath : `${address.host}:${address.port}`;
@@ -87,10 +99,26 @@ function startHint(platform: NodeJS.Platform): string {
   return 'Start Docker Desktop (or: podman machine start).';
 }
 
-function isInstalled({ environment, platform }: Surroundings): boolean {
-  const folders = (environment.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  const names = platform === 'win32' ? ['docker.exe', 'podman.exe'] : ['dockerd', 'podman', 'docker'];
-  return folders.some((folder) => names.some((name) => isExecutable(join(folder, name))));
+/** The engine that is installed here; Docker before Podman. */
+export function installedEngine(surroundings: Surroundings): 'docker' | 'podman' | undefined {
+  const { platform } = surroundings;
+  if (DESKTOP_APPS[platform]?.some(isExecutable)) return 'docker';
+  const extension = platform === 'win32' ? '.exe' : '';
+  if (['dockerd', 'docker'].some((name) => hasProgram(name + extension, surroundings))) return 'docker';
+  return hasProgram(`podman${extension}`, surroundings) ? 'podman' : undefined;
+}
+
+/** Where Docker Desktop puts itself: a program with a window is started with a PATH that knows nothing of it. */
+const DESKTOP_APPS: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
+  darwin: ['/Applications/Docker.app'],
+  win32: ['C:/Program Files/Docker/Docker/Docker Desktop.exe'],
+};
+const MORE_FOLDERS: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = { darwin: ['/usr/local/bin', '/opt/homebrew/bin'] };
+
+/** Whether a program of this name can be started. */
+export function hasProgram(name: string, { environment, platform }: Surroundings): boolean {
+  const folders = [...(environment.PATH ?? '').split(delimiter), ...(MORE_FOLDERS[platform] ?? [])];
+  return folders.some((folder) => folder !== '' && isExecutable(join(folder, name)));
 }
 
 function isExecutable(path: string): boolean {

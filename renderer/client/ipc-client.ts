@@ -1,6 +1,10 @@
 import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
 import {
+  type EngineState,
+  engineSchema,
+  type FoundFarm,
+  foundFarmSchema,
   type IpcAnswer,
   type IpcBridge,
   type IpcEvent,
@@ -11,6 +15,7 @@ import {
   type OpenedFile,
   openedFileSchema,
   UPLOAD_PIECE_BYTES,
+  type WebPage,
 } from '../../shared/ipc.ts';
 import type { LanyardClient, Stop, Upload, UploadProgress, UploadSource } from '../../shared/lanyard-client.ts';
 import type { DesktopSettings } from '../../shared/settings.ts';
@@ -32,12 +37,36 @@ export interface Desktop {
   createFarm(name: string): Promise<void>;
   /** @param waiting an administrator has to let this machine in. @param signal gives up */
   joinFarm(invite: string, waiting: () => void, signal: AbortSignal): Promise<void>;
+  /** Listens on the local network for two to three seconds. */
+  findFarms(): Promise<readonly FoundFarm[]>;
+  /** Joins by six digits that two people compare. @param signal gives up */
+  pair(farm: PairedFarm, steps: PairingSteps, signal: AbortSignal): Promise<void>;
+  /** The container engine of this machine. */
+  engine(): Promise<EngineState>;
+  /** Tries to start it. @returns how it is then */
+  startEngine(): Promise<EngineState>;
+  /** Opens one of the pages that the app knows, in the person's browser. */
+  openPage(page: WebPage): Promise<void>;
   /** Submits the job that comes with the app. @returns its number */
   runSample(): Promise<number>;
   settings(): Promise<DesktopSettings>;
   changeSettings(change: Partial<DesktopSettings>): Promise<DesktopSettings>;
   /** @returns the file that was written; null when the person chose none */
   collectDiagnostics(): Promise<string | null>;
+}
+
+export interface PairedFarm {
+  /** `host:port`, or a host: what a person types, or one of those that were found. */
+  readonly address: string;
+  /** Who should answer there, where it was found and not typed. */
+  readonly coordinator?: string;
+}
+
+export interface PairingSteps {
+  /** Both screens must show these six digits; `answer` takes what the person says, once. */
+  digits(digits: string, answer: (same: boolean) => void): void;
+  /** An administrator has to let this machine in. */
+  waiting(): void;
 }
 
 export interface DesktopClient extends LanyardClient {
@@ -107,6 +136,22 @@ export function createIpcClient(bridge: IpcBridge): DesktopClient {
           close();
         }
       },
+      findFarms: async () => foundFarmSchema.array().parse(await ask({ kind: 'find-farms' })),
+      async pair(farm, { digits, waiting }, signal) {
+        const { stream, close } = open((event) => {
+          if (event.kind === 'waiting') waiting();
+          if (event.kind === 'digits') digits(event.digits, (same) => void ask({ kind: 'compare-digits', stream, same }));
+        });
+        signal.addEventListener('abort', close, { once: true });
+        try {
+          await ask({ kind: 'pair', stream, ...farm });
+        } finally {
+          close();
+        }
+      },
+      engine: async () => engineSchema.parse(await ask({ kind: 'engine' })),
+      startEngine: async () => engineSchema.parse(await ask({ kind: 'start-engine' })),
+      openPage: async (page) => void (await ask({ kind: 'open-page', page })),
       runSample: async () => Number(await ask({ kind: 'run-sample' })),
       settings: async () => (await ask({ kind: 'desktop-settings' })) as DesktopSettings,
       changeSettings: async (change) => (await ask({ kind: 'change-desktop-settings', change })) as DesktopSettings,
