@@ -5,8 +5,9 @@ import type { AttemptEnd } from '../../shared/protocol.ts';
 import { scheduleCheck } from './deadlines.ts';
 import type { CoordinatorEvent } from './events.ts';
 import { release } from './leases.ts';
+import { activityOf, type FarmNode, type Task } from './model.ts';
 import { rowOfTask } from './rows.ts';
-import { activityOf, type FarmNode, type FarmState, jobChanged, nodeChanged, type Task } from './state.ts';
+import { type FarmState, jobChanged, nodeChanged } from './state.ts';
 import { type End, endAttempt, madeRoom, moveTask, settleJob } from './tasks.ts';
 
 /**

@@ -2,7 +2,8 @@ import { isExpressionError, type LabelExpression, parseLabelExpression } from '.
 import { dropEarmarks } from './earmarks.ts';
 import type { JobPolicy } from './events.ts';
 import { costOf } from './fairness.ts';
-import type { Demand, FarmState, QueueClass, SharedPolicy } from './state.ts';
+import type { Demand, QueueClass, SharedPolicy } from './model.ts';
+import type { FarmState } from './state.ts';
 
 /** What jobs need, shared among those that need the same: policies, and the classes of the queue. */
 

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nextDeadline, scheduleCheck, takeDue } from './deadlines.ts';
 import { CONFIG, description } from './farm.fixture.ts';
-import { createFarm, FarmNode } from './state.ts';
+import { FarmNode } from './model.ts';
+import { createFarm } from './state.ts';
 
 test('nodes come due in the order of their earliest wish, each once', () => {
   fc.assert(

@@ -1,4 +1,5 @@
-import type { FarmNode, FarmState } from './state.ts';
+import type { FarmNode } from './model.ts';
+import type { FarmState } from './state.ts';
 
 /**
  * When to look at which node again. One valid entry a node at most: a later wish than the one that stands is not

@@ -1,9 +1,11 @@
 import type { JobId } from '../../shared/ids.ts';
 import type { JobState } from '../../shared/job.ts';
 import type { Dependency } from './events.ts';
+import { Gate } from './gate.ts';
+import { type Activity, activityOf, type Job } from './model.ts';
 import { updateQueue } from './queue.ts';
 import { isFresh } from './rows.ts';
-import { type Activity, activityOf, type FarmState, Gate, type Job } from './state.ts';
+import type { FarmState } from './state.ts';
 
 /** Jobs that wait for jobs, and tasks that wait for tasks. */
 

@@ -1,6 +1,7 @@
 import { fitsEmpty, isServing, limitsAllow } from './leases.ts';
+import type { FarmNode, QueueClass } from './model.ts';
 import { hasWaiting, headOf } from './queue.ts';
-import type { FarmNode, FarmState, QueueClass } from './state.ts';
+import type { FarmState } from './state.ts';
 
 /**
  * Nodes that are kept free for a class. Work that needs much of a node, or all of it, would never start on a farm that is busy with

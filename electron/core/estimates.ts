@@ -1,5 +1,6 @@
+import type { Activity, Job, Task } from './model.ts';
 import { openTasks, waitingTasks } from './rows.ts';
-import type { Activity, FarmState, Job, Task } from './state.ts';
+import type { FarmState } from './state.ts';
 
 /** When a job will be done, from how long its tasks have taken where they run. */
 

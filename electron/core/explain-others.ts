@@ -3,10 +3,11 @@ import { taskId } from '../../shared/ids.ts';
 import type { Explanation, NodeExplanation } from '../../shared/view.ts';
 import { explainJob, hindrancesOf } from './explain.ts';
 import { slotsOf } from './leases.ts';
+import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { availabilityOf, statusOf } from './queries.ts';
 import { firstJobs, hasWaiting } from './queue.ts';
 import { isFresh } from './rows.ts';
-import type { FarmNode, FarmState, Job, QueueClass, Task } from './state.ts';
+import type { FarmState } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
 

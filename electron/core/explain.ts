@@ -4,13 +4,14 @@ import type { Explanation } from '../../shared/view.ts';
 import { mayTake } from './earmarks.ts';
 import { usageOf } from './fairness.ts';
 import { type Constraint, hasLabel, labelsOf, misfits, slotsOf } from './leases.ts';
+import type { FarmNode, Job, QueueClass } from './model.ts';
 import { isOpen } from './open-nodes.ts';
 import { cannotServe } from './placement.ts';
 import { availabilityOf } from './queries.ts';
 import { firstOfLane, isAtCap, isAtOwnCap, standsBefore } from './queue.ts';
 import { reliefFor } from './relief.ts';
 import { openTasks, waitingTasks } from './rows.ts';
-import type { FarmNode, FarmState, Job, QueueClass } from './state.ts';
+import type { FarmState } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
 

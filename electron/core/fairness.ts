@@ -1,5 +1,6 @@
 import type { OwnerRow, Requirements } from '../../shared/job.ts';
-import { type FarmState, Owner, type Task } from './state.ts';
+import { Owner, type Task } from './model.ts';
+import type { FarmState } from './state.ts';
 
 /**
  * Fair shares: among jobs of one priority the owner goes first who has had least of the farm lately, by weight.

@@ -2,10 +2,11 @@ import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import { type EndReason, isTerminal, type JobRow, type OwnerRow, type TaskRow } from '../../shared/job.ts';
 import type { Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { AttemptEnd, HeldAttempt } from '../../shared/protocol.ts';
+import type { FarmConfig } from './config.ts';
 import type { CoordinatorEffect } from './effects.ts';
 import type { CoordinatorEvent, JobPolicy, NewJob, Now, StoredJob } from './events.ts';
 import { violations } from './invariants.ts';
-import type { FarmConfig, FarmState } from './state.ts';
+import type { FarmState } from './state.ts';
 import { createFarm, step } from './step.ts';
 
 /** A farm for tests, with short words for what happens to it. After every event all invariants are checked. */

@@ -2,7 +2,8 @@ import type { NodeId } from '../../shared/ids.ts';
 import { END_REASONS, type EndReason } from '../../shared/job.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { couldServe } from './leases.ts';
-import { type Activity, activityOf, type FarmNode, type FarmState, type Job, nodeChanged, type Task } from './state.ts';
+import { type Activity, activityOf, type FarmNode, type Job, type Task } from './model.ts';
+import { type FarmState, nodeChanged } from './state.ts';
 
 /**
  * Who is to blame: the machine or the job. A task that failed is tried on another node, and what happens there decides.

@@ -3,11 +3,12 @@ import { LIMITS } from '../../shared/limits.ts';
 import { nextDeadline } from './deadlines.ts';
 import { mayTake } from './earmarks.ts';
 import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
+import { type Demand, type FarmNode, FIT, type Job, type Lane } from './model.ts';
 import { nextCheck } from './nodes.ts';
 import { cannotServe } from './placement.ts';
 import { belongsInQueue, firstJobs, isAtCap, standsBefore } from './queue.ts';
 import { freshTasks, isFresh, openFreshTasks, taskCounts } from './rows.ts';
-import { type Demand, type FarmNode, type FarmState, FIT, type Job, type Lane, noCounts } from './state.ts';
+import { type FarmState, noCounts } from './state.ts';
 import { stateOf } from './tasks.ts';
 
 /**

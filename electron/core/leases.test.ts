@@ -13,7 +13,8 @@ import {
   reserve,
   reserveAdopted,
 } from './leases.ts';
-import { createFarm, type Demand, FarmNode, type FarmState } from './state.ts';
+import { type Demand, FarmNode } from './model.ts';
+import { createFarm, type FarmState } from './state.ts';
 
 function nodeWith(more: Parameters<typeof description>[1], carrier: 'link' | 'poll' = 'link'): FarmNode {
   const node = new FarmNode(description('ash', more), carrier, 0);

@@ -1,7 +1,7 @@
 import { holds, type Labels } from '../../shared/label-expression.ts';
 import type { Gpu, NodeDescription } from '../../shared/node.ts';
-import type { Demand, FarmNode, FarmState, GpuSlot, QueueClass, Task } from './state.ts';
-import { FIT, NONE } from './state.ts';
+import { type Demand, type FarmNode, FIT, type GpuSlot, NONE, type QueueClass, type Task } from './model.ts';
+import type { FarmState } from './state.ts';
 
 /** What nodes have, what attempts reserve of it, and what fits. Reserved at assignment, released once. */
 

@@ -8,10 +8,11 @@ import type { CoordinatorEvent } from './events.ts';
 import { charge } from './fairness.ts';
 import { beginProbation } from './health.ts';
 import { adoptGpus, describe, release } from './leases.ts';
+import { FarmNode, type Task } from './model.ts';
 import { forgetNode, noteNodeChanged } from './placement.ts';
 import { askAgain, roomDueMs } from './preemption.ts';
 import { rowOfNode } from './rows.ts';
-import { FarmNode, type FarmState, nodeChanged, type Task } from './state.ts';
+import { type FarmState, nodeChanged } from './state.ts';
 import { endAttempt, endBecause, madeRoom, settleJob } from './tasks.ts';
 
 /** Nodes come, speak, fall silent and go. */

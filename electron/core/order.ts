@@ -1,6 +1,6 @@
+import type { Job, Owner, QueueClass } from './model.ts';
 import { openHead } from './open-nodes.ts';
 import { standsBefore } from './queue.ts';
-import type { Job, Owner, QueueClass } from './state.ts';
 
 /** A class with something to place, and somewhere to place it as far as is known. */
 interface Candidate {

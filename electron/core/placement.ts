@@ -5,12 +5,13 @@ import { takeReady } from './dependencies.ts';
 import { considerEarmark, dropEarmark, KEEP_FREE_AFTER_MS, reviewEarmarks, spendEarmark } from './earmarks.ts';
 import { prepay } from './fairness.ts';
 import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, slotsOf } from './leases.ts';
+import { activityOf, type FarmNode, FIT, type Job, NONE, type QueueClass, Task } from './model.ts';
 import { isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-nodes.ts';
 import { PlacementOrder } from './order.ts';
 import { leastUrgent, makeRoom, notePreemptible } from './preemption.ts';
 import { firstJobs, goesBefore, hasWaiting, headOf, highestWaiting, park, unpark } from './queue.ts';
 import { openFreshTasks, rowOfTask } from './rows.ts';
-import { activityOf, type FarmNode, type FarmState, FIT, type Job, NONE, nodeChanged, type QueueClass, Task } from './state.ts';
+import { type FarmState, nodeChanged } from './state.ts';
 import { moveTask, settleJob } from './tasks.ts';
 
 /** Jobs looked at behind the head of a class when a free node is none for the head. */

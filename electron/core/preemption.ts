@@ -3,9 +3,10 @@ import { LIMITS } from '../../shared/limits.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { earmark } from './earmarks.ts';
 import { fitsEmpty, fitsWithout, isServing, limitsAllow } from './leases.ts';
+import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { headOf } from './queue.ts';
 import { openTasks } from './rows.ts';
-import type { FarmNode, FarmState, Job, QueueClass, Task } from './state.ts';
+import type { FarmState } from './state.ts';
 
 /**
  * Work that may be interrupted makes room for work of higher priority that fits nowhere. It is asked to end and has a while to do so;

@@ -1,9 +1,10 @@
 import type { NodeDescription } from '../../shared/node.ts';
 import { couldServe, describe, fitsEmpty, fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
+import { FarmNode, type Job, type QueueClass } from './model.ts';
 import type { Machine, Need, ProvisionView } from './provisioning.ts';
 import { firstJobs, goesBefore, hasWaiting, headOf } from './queue.ts';
 import { waitingTasks } from './rows.ts';
-import { FarmNode, type FarmState, type Job, type QueueClass } from './state.ts';
+import type { FarmState } from './state.ts';
 
 /** Machines that a command makes: `count` of them, all alike. */
 export interface MadeMachines {

@@ -6,9 +6,9 @@ import type { Phase } from '../../shared/protocol.ts';
 import type { JobView, OwnerView, Totals } from '../../shared/view.ts';
 import { estimateOf } from './estimates.ts';
 import { usageOf } from './fairness.ts';
+import { type FarmNode, NONE } from './model.ts';
 import { isFresh, rowOfJob, rowOfNode, rowOfTask } from './rows.ts';
-import type { FarmNode, FarmState } from './state.ts';
-import { NONE } from './state.ts';
+import type { FarmState } from './state.ts';
 
 /**
  * What others may read of the farm. Everything here is a copy, and costs what its answer is long

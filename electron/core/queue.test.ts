@@ -4,8 +4,9 @@ import type { JobId } from '../../shared/ids.ts';
 import { sharePolicy, unsharePolicy } from './classes.ts';
 import { ownerOf } from './fairness.ts';
 import { CONFIG, policy } from './farm.fixture.ts';
+import { Job } from './model.ts';
 import { belongsInQueue, firstJobs, goesBefore, headOf, leaveQueue, moveInQueue, updateQueue } from './queue.ts';
-import { createFarm, type FarmState, Job } from './state.ts';
+import { createFarm, type FarmState } from './state.ts';
 
 function queued(farm: FarmState, id: number, priority = 50, owner = 'ann'): Job {
   const job = new Job(id as JobId, ownerOf(farm, owner), sharePolicy(farm, policy()).shared, 1, 0);

@@ -1,5 +1,6 @@
+import type { Bucket, Job, Lane, Owner, QueueClass } from './model.ts';
 import { openTasks } from './rows.ts';
-import type { Bucket, FarmState, Job, Lane, Owner, QueueClass } from './state.ts';
+import type { FarmState } from './state.ts';
 
 /**
  * The queue: by requirement class, inside by priority, inside by owner (who has had least goes first), and each owner's

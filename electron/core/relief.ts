@@ -1,7 +1,8 @@
 import type { Explanation } from '../../shared/view.ts';
 import { mayTake } from './earmarks.ts';
 import { isServing, misfits, slotsOf } from './leases.ts';
-import type { Demand, FarmNode, FarmState, Job } from './state.ts';
+import type { Demand, FarmNode, Job } from './model.ts';
+import type { FarmState } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
 

@@ -2,8 +2,7 @@ import type { JobId } from '../../shared/ids.ts';
 import type { JobRow, TaskCounts, TaskRow } from '../../shared/job.ts';
 import { isTerminal } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
-import type { FarmNode, Job, Task } from './state.ts';
-import { NONE } from './state.ts';
+import { type FarmNode, type Job, NONE, type Task } from './model.ts';
 
 /** @returns the number of tasks that never left QUEUED (or SUBMITTED) */
 export function freshTasks(job: Job): number {

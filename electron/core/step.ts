@@ -1,20 +1,11 @@
 import { attemptEnded, attemptPhase, attemptStarted } from './attempts.ts';
+import { cancel } from './cancel.ts';
 import { takeDue } from './deadlines.ts';
 import type { CoordinatorEffect } from './effects.ts';
 import type { CoordinatorEvent, Now } from './events.ts';
 import { recoverOwners } from './fairness.ts';
-import {
-  cancel,
-  holdJob,
-  inputFailed,
-  inputReady,
-  moveJob,
-  recoverJobs,
-  retryJob,
-  setPriority,
-  settleDependents,
-  submitJob,
-} from './jobs.ts';
+import { holdJob, inputFailed, inputReady, setPriority, settleDependents, submitJob } from './jobs.ts';
+import { moveJob } from './moves.ts';
 import {
   awaitRecoveredNodes,
   checkNode,
@@ -29,6 +20,7 @@ import {
 } from './nodes.ts';
 import { placeAll } from './placement.ts';
 import type { FarmState } from './state.ts';
+import { recoverJobs, retryJob } from './stored-jobs.ts';
 
 export { nextDeadline } from './deadlines.ts';
 export { createFarm } from './state.ts';

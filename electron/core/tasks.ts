@@ -9,11 +9,12 @@ import { forgetDependencies } from './dependencies.ts';
 import { charge, rowOfOwner } from './fairness.ts';
 import { noteCompleted, noteFailure } from './health.ts';
 import { release } from './leases.ts';
+import { type Activity, activityOf, type FarmNode, type Job, NONE, type Task } from './model.ts';
 import { forgetPreemptible } from './preemption.ts';
 import { isAtCap, leaveQueue, unblockLanes, updateQueue } from './queue.ts';
 import { outcomeOf } from './retries.ts';
 import { rowOfJob, rowOfTask, taskCounts, waitingTasks } from './rows.ts';
-import { type Activity, activityOf, type FarmNode, type FarmState, type Job, jobChanged, NONE, nodeChanged, type Task } from './state.ts';
+import { type FarmState, jobChanged, nodeChanged } from './state.ts';
 
 /** What happens to one task, and the state of its job that follows from it. */
 

@@ -2,8 +2,8 @@ import type { JobId } from '../../shared/ids.ts';
 import type { JobRow, JobSpec, TaskRow } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
+import type { FarmConfig } from '../core/config.ts';
 import type { CoordinatorEvent, Dependency, JobPolicy, NewJob, StoredJob, Until } from '../core/events.ts';
-import type { FarmConfig } from '../core/state.ts';
 import type { Store, StoredSpec } from '../ports/store.ts';
 import { resolvedImage } from './catalog.ts';
 

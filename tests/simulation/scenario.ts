@@ -1,4 +1,4 @@
-import type { FarmConfig } from '../../electron/core/state.ts';
+import type { FarmConfig } from '../../electron/core/config.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import type { Gpu, NodeDescription } from '../../shared/node.ts';
 import type { Random } from './random.ts';
