@@ -1,5 +1,6 @@
-import { type KeyboardEvent, memo, useLayoutEffect, useRef, useState } from 'react';
+import { memo, useLayoutEffect, useRef, useState } from 'react';
 import { type AnsiPart, ansiParts } from './ansi.ts';
+import { useFollowHand } from './follow-hand.ts';
 import css from './LogView.module.css';
 import type { LogFeed } from './log-feed.ts';
 
@@ -9,8 +10,6 @@ const TALLEST_PIXELS = 12_000_000;
 const OVERSCAN = 20;
 /** Wrapped lines have heights of their own, so that only so many of the newest are laid out. */
 const WRAPPED_LINES = 2_000;
-/** This near to the end counts as at the end. */
-const END_PIXELS = 4;
 
 interface LogViewProps {
   readonly feed: LogFeed;
@@ -56,16 +55,11 @@ export function LogView(props: LogViewProps) {
     else element.scrollTop = (match * LINE_PIXELS - view.height / 2) / scale;
   }, [match]);
 
+  const { scrolled, ...hand } = useFollowHand(onFollow);
   const onScroll = () => {
-    const { scrollTop, scrollHeight, clientHeight } = scroller.current as HTMLDivElement;
-    setView({ top: scrollTop, height: clientHeight });
-    const isAtEnd = scrollTop + clientHeight >= scrollHeight - END_PIXELS;
-    if (following && !isAtEnd && scrollTop < view.top) onFollow(false);
-    if (!following && isAtEnd && scrollTop > view.top) onFollow(true);
-  };
-  const onKey = (event: KeyboardEvent) => {
-    if (event.key === 'End') onFollow(true);
-    if (event.key === 'Home') onFollow(false);
+    const element = scroller.current as HTMLDivElement;
+    setView({ top: element.scrollTop, height: element.clientHeight });
+    scrolled(element);
   };
   const lines = Array.from({ length: Math.max(0, last - first) }, (_, index) => first + index);
   return (
@@ -79,7 +73,7 @@ export function LogView(props: LogViewProps) {
       tabIndex={0}
       aria-label="Log"
       onScroll={onScroll}
-      onKeyDown={onKey}
+      {...hand}
     >
       <div className={css.body} style={wrapped ? undefined : { height }}>
         {/* In scroll pixels, so that the lines stand where the eye is whatever the scale. */}
