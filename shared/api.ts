@@ -66,6 +66,8 @@ export const ROUTES = {
       totals: totalsSchema,
       /** Of the token that asks: a screen offers only what it may do. */
       role: z.enum(['viewer', 'submitter', 'worker', 'admin']),
+      /** Who asks: the owner of what it submits. */
+      subject: z.string(),
     }),
   },
   submitJob: {

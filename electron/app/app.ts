@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { app } from 'electron';
-import { LanyardError } from '../../shared/errors.ts';
 import type { Logger } from '../ports/system.ts';
 import { collectDiagnostics } from './diagnostics.ts';
-import { createFarmWatch, type Glance } from './farm-watch.ts';
+import { followFarm, watchAdmissions } from './farm-follow.ts';
+import type { Glance } from './farm-watch.ts';
 import { findKeyProtection } from './key-protection.ts';
 import { createLeaving } from './leaving.ts';
 import { setStartAtLogin, wasStartedAtLogin } from './login.ts';
@@ -19,7 +19,7 @@ import { answerWindows } from './requests.ts';
 import { submitSample } from './sample.ts';
 import { type AppSettings, openSettings } from './settings.ts';
 import { openStateFile } from './state-file.ts';
-import { trayStatus, updateNotice } from './texts.ts';
+import { pairingNotice, trayStatus, updateNotice } from './texts.ts';
 import { type AppTray, createTray } from './tray.ts';
 import { watchUpdates } from './updates.ts';
 import { type AppWindow, createAppWindow } from './window.ts';
@@ -83,7 +83,7 @@ export async function startApp({ dataFolder, desktopFolder, files, openings, log
       farm,
       settings,
       files,
-      engine: createOwnEngine(settings.node.worker),
+      engine: createOwnEngine(settings.node.worker, () => farm.membership().roles.includes('worker')),
       listen: openings.listen,
       collectDiagnostics: diagnose,
       runSample: () => submitSample(farm.client(), join(RESOURCES, 'examples/path-tracer'), settings.node.worker.host),
@@ -113,10 +113,12 @@ export async function startApp({ dataFolder, desktopFolder, files, openings, log
         status.take(glance);
         window.setProgress(glance.progress);
       },
-      ended(job) {
-        if (settings.desktop.notifyJobs && !window.isFocused) notices.jobEnded(job);
+      ended(jobs) {
+        if (settings.desktop.notifyJobs && !window.isFocused) for (const job of jobs) notices.jobEnded(job);
       },
     });
+    // Who looks at the window is told there.
+    watchAdmissions(farm, (admission) => window.isFocused || notices.show(pairingNotice(admission)));
   });
   setInterval(() => leaving.running(farm.runningTasks()), LEAVING_CHECK_MS);
 
@@ -166,30 +168,4 @@ function applySettings(settings: AppSettings, logger: Logger): void {
   };
   settings.onChange(apply);
   apply();
-}
-
-interface FollowOptions {
-  readonly farm: OwnFarm;
-  readonly logger: Logger;
-  readonly changed: (glance: Glance) => void;
-  readonly ended: (job: Parameters<ReturnType<typeof createNotices>['jobEnded']>[0]) => void;
-}
-
-/** For as long as the app runs. */
-async function followFarm({ farm, logger, changed, ended }: FollowOptions): Promise<void> {
-  const take = createFarmWatch(farm.node);
-  for (;;) {
-    try {
-      for await (const event of farm.client().watch()) {
-        const change = take(event);
-        changed(change.glance);
-        for (const job of change.ended) ended(job);
-      }
-    } catch (error) {
-      // A device that only works may not look at the queue: its own tray is all that it shows.
-      if (error instanceof LanyardError && error.code === 'FORBIDDEN') return;
-      logger.warn('the farm cannot be watched', { error: String(error) });
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-  }
 }

@@ -25,8 +25,10 @@ export function createFarmWatch(node: string): (event: ViewEvent) => Change {
   let farmName = '';
   let own: NodeView | undefined;
   const jobs = new Map<number, JobView>();
+  let newest = 0;
   return (event) => {
     const before = new Map(jobs);
+    const newestBefore = event.type === 'snapshot' ? Number.POSITIVE_INFINITY : newest;
     if (event.type === 'snapshot') {
       farmName = event.farm.name;
       own = undefined;
@@ -35,11 +37,12 @@ export function createFarmWatch(node: string): (event: ViewEvent) => Change {
     own = event.nodes.find(({ description }) => description.id === node) ?? own;
     const ended: JobView[] = [];
     for (const job of event.jobs) {
+      newest = Math.max(newest, job.id);
       if (!isTerminal(job.state)) jobs.set(job.id, job);
       else {
         jobs.delete(job.id);
-        // One that ended while nobody watched, or before this app ran, is no news.
-        if (before.has(job.id)) ended.push(job);
+        // One that ended while nobody watched, or before this app ran, is no news; one that came and went between two events is.
+        if (before.has(job.id) || job.id > newestBefore) ended.push(job);
       }
     }
     return { glance: { farmName, node: own, jobs, progress: progressOf(jobs) }, ended };

@@ -16,9 +16,14 @@ export interface OwnEngine {
 const START_MS = 120_000;
 const LOOK_EVERY_MS = 1_000;
 
-export function createOwnEngine({ docker, dockerSocket }: Pick<WorkerSettings, 'docker' | 'dockerSocket'>): OwnEngine {
+/** @param works whether this machine takes tasks */
+export function createOwnEngine(
+  { docker, dockerSocket }: Pick<WorkerSettings, 'docker' | 'dockerSocket'>,
+  works: () => boolean,
+): OwnEngine {
   const look = async (): Promise<EngineState> => {
-    if (!docker) return { state: 'off', message: 'Containers are switched off in the settings.', command: null, canStart: false };
+    if (!docker) return off('Containers are switched off in the settings.');
+    if (!works()) return off('This machine takes no tasks.');
     return await readEngineState(dockerSocket);
   };
   return {
@@ -38,6 +43,8 @@ export function createOwnEngine({ docker, dockerSocket }: Pick<WorkerSettings, '
     },
   };
 }
+
+const off = (message: string): EngineState => ({ state: 'off', message, command: null, canStart: false });
 
 /** @throws LanyardError UNAVAILABLE with what the program wrote */
 function run(program: string, args: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Availability } from '../../shared/node.ts';
 import type { JobView, NodeView } from '../../shared/view.ts';
+import type { Admission } from './farm-follow.ts';
 
 /** The sentences of tray and notifications. */
 
@@ -73,6 +74,12 @@ export function endNotice(jobs: readonly JobView[]): NoticeText {
   const tasks = job.taskCount === 1 ? '1 task' : `${job.taskCount} tasks`;
   const body = job.state === 'COMPLETED' ? `${tasks}.` : (job.reason ?? `${tasks}.`);
   return { title: `“${job.name}” ${ENDINGS[job.state] ?? 'ended'}`, body, page: `#/jobs/${job.id}` };
+}
+
+/** What a device says of itself is proven by nothing but its key: the page shows that, and the digits. */
+export function pairingNotice({ name, digits }: Pick<Admission, 'name' | 'digits'>): NoticeText {
+  const how = digits === null ? 'Look at its key, and decide.' : 'Compare the six digits on both screens, and decide.';
+  return { title: `“${name}” asks to join the farm`, body: how, page: '#/settings' };
 }
 
 export function updateNotice(version: string, isReady: boolean): NoticeText {

@@ -24,7 +24,7 @@ export function DesktopScreens({ desktop }: { readonly desktop: Desktop }) {
   }, [desktop]);
   if (membership === undefined) return null;
   if (membership.farm === null) return <DesktopWelcome desktop={desktop} membership={membership} link={link} onFarm={ask} />;
-  if (!membership.roles.some((role) => READERS.includes(role))) return <WorkerOnly membership={membership} />;
+  if (!membership.roles.some((role) => READERS.includes(role))) return <WorkerOnly desktop={desktop} membership={membership} />;
   return <FarmScreens />;
 }
 

@@ -5,6 +5,7 @@ import { NodePage } from '../features/farm/NodePage.tsx';
 import { JobPage } from '../features/job/JobPage.tsx';
 import { JobsPage } from '../features/jobs/JobsPage.tsx';
 import { LogPage } from '../features/logs/LogPage.tsx';
+import { EngineNote } from '../features/settings/OwnEngine.tsx';
 import { SettingsPage } from '../features/settings/SettingsPage.tsx';
 import { takeDrop } from '../features/submit/drop.ts';
 import { SubmitPage } from '../features/submit/SubmitPage.tsx';
@@ -63,6 +64,7 @@ export function Shell({ onLeave }: { readonly onLeave: (() => void) | null }) {
         <main className={css.main}>
           <StaleNote />
           {page.name !== 'settings' && <WaitingDevices />}
+          {page.name !== 'settings' && <EngineNote />}
           <Screen page={page} onLeave={onLeave} />
         </main>
       </div>

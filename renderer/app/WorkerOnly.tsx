@@ -1,10 +1,12 @@
 import type { Membership } from '../../shared/ipc.ts';
+import type { Desktop } from '../client/ipc-client.ts';
+import { OwnEngine } from '../features/settings/OwnEngine.tsx';
 import { controls } from '../ui/controls.tsx';
 import logo from './lanyard.svg';
 import css from './Welcome.module.css';
 
 /** A machine that works for a farm and may not look at its queue. */
-export function WorkerOnly({ membership: { farm, device } }: { readonly membership: Membership }) {
+export function WorkerOnly({ desktop, membership: { farm, device } }: { readonly desktop: Desktop; readonly membership: Membership }) {
   return (
     <main className={css.page}>
       <div className={css.card}>
@@ -16,6 +18,7 @@ export function WorkerOnly({ membership: { farm, device } }: { readonly membersh
         </p>
         <p className={controls.help}>To see the queue and submit jobs here as well, ask an administrator for another role.</p>
       </div>
+      <OwnEngine desktop={desktop} />
     </main>
   );
 }

@@ -15,7 +15,9 @@ export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typ
     health: () => ({ status: 'ok', version }),
     openapi: () => ({ headers: { 'content-type': 'application/json; charset=utf-8' }, body: document }),
     jobSchema: () => ({ headers: { 'content-type': 'application/schema+json; charset=utf-8' }, body: jobSchema }),
-    farm: ({ identity }) => ({ id: farm.id, name: farm.name, version, totals: farm.totals(), role: foremost(identity.roles) }),
+    farm({ identity: { roles, subject } }) {
+      return { id: farm.id, name: farm.name, version, totals: farm.totals(), role: foremost(roles), subject };
+    },
     listOwners: () => ({ owners: farm.listOwners() }),
     events: () => ({ headers: { 'content-type': 'text/event-stream' }, body: eventStream(farm), live: true }),
     backup: async () => ({ path: await farm.backup() }),

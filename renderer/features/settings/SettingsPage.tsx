@@ -14,6 +14,7 @@ import { Engines } from './Engines.tsx';
 import { FairShare } from './FairShare.tsx';
 import { OpenInvites } from './Invites.tsx';
 import { Notifications } from './Notifications.tsx';
+import { OwnEngine } from './OwnEngine.tsx';
 import { Panel } from './Panel.tsx';
 import { ROLE_WORDS } from './roles.tsx';
 import css from './SettingsPage.module.css';
@@ -39,6 +40,7 @@ export function SettingsPage({ onLeave }: { readonly onLeave: (() => void) | nul
         <div className={css.column}>
           <Look />
           {'desktop' in client ? <DesktopPanel desktop={client.desktop as Desktop} /> : <Notifications />}
+          {'desktop' in client && <OwnEngine desktop={client.desktop as Desktop} />}
           <Connection onLeave={onLeave} />
           <FairShare />
           <Engines />

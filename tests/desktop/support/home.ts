@@ -26,6 +26,10 @@ export interface Home {
   startSecond(args?: readonly string[]): Promise<number | null>;
   /** The farm of the app that runs here, as an administrator sees it. */
   client(): Promise<Client>;
+  /** The same farm, as somebody else sees it. */
+  clientOf(connection: { readonly url: string; readonly token: string }): Client;
+  /** A file of the data folder. */
+  read(name: string): Promise<string>;
   /** Ends what still runs, and removes all files. */
   remove(): Promise<void>;
 }
@@ -34,6 +38,8 @@ export interface HomeWish {
   /** Whether there is a farm already, as after the first run; default: there is. */
   readonly hasFarm?: boolean;
   readonly settings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Laid over that of the tests. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Tasks run without a container as well, and the coordinator takes any port. */
@@ -42,7 +48,7 @@ const SETTINGS = {
   worker: { host: true, name: 'this-machine', ownerClearMs: 0 },
 } as const;
 
-export async function createHome({ settings = {}, hasFarm = true }: HomeWish = {}): Promise<Home> {
+export async function createHome({ settings = {}, hasFarm = true, environment: wished = {} }: HomeWish = {}): Promise<Home> {
   const folder = await mkdtemp(join(tmpdir(), 'lanyard-desktop-'));
   const data = join(folder, 'data');
   await mkdir(data, { mode: 0o700 });
@@ -54,7 +60,7 @@ export async function createHome({ settings = {}, hasFarm = true }: HomeWish = {
   await writeFile(join(data, 'settings.json'), JSON.stringify(file));
   if (hasFarm) await foundFarm(await openDevice(data), 'farm', file.worker.name);
   const running = new Set<ElectronApplication>();
-  const environment = environmentOf(folder, data);
+  const environment = { ...environmentOf(folder, data), ...wished };
   let output = '';
   const logFile = join(data, 'desktop/logs/lanyard.log');
   const readLog = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
@@ -92,6 +98,8 @@ export async function createHome({ settings = {}, hasFarm = true }: HomeWish = {
       const { url, token } = JSON.parse(await readFile(join(data, 'connection.json'), 'utf8')) as { url: string; token: string };
       return createClient({ url, token });
     },
+    clientOf: createClient,
+    read: (name) => readFile(join(data, name), 'utf8'),
     async remove() {
       for (const app of running) await end(app);
       await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
