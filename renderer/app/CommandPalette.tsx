@@ -1,6 +1,6 @@
 import { Dialog } from '@base-ui/react/dialog';
 import { Search } from 'lucide-react';
-import { type KeyboardEvent, useState } from 'react';
+import { type KeyboardEvent, useLayoutEffect, useRef, useState } from 'react';
 import type { JobView, NodeView } from '../../shared/view.ts';
 import { farmStore } from '../store/farm-store.ts';
 import { controls } from '../ui/controls.tsx';
@@ -41,6 +41,9 @@ export function CommandPalette({ open, commands, onClose }: PaletteProps) {
 
 function PaletteList({ commands, onClose }: Omit<PaletteProps, 'open'>) {
   const [text, setText] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  // At once: whoever opens it by its keys types on without looking.
+  useLayoutEffect(() => field.current?.focus(), []);
   const [at, setAt] = useState(0);
   const entries = findEntries(text, commands);
   const chosen = Math.min(at, entries.length - 1);
@@ -61,6 +64,7 @@ function PaletteList({ commands, onClose }: Omit<PaletteProps, 'open'>) {
       <div className={css.search}>
         <Search aria-hidden />
         <input
+          ref={field}
           role="combobox"
           aria-label="Command, job or node"
           aria-expanded="true"

@@ -36,8 +36,8 @@ function focusSearch(): void {
   document.querySelector<HTMLInputElement>(`[${SEARCH_ATTRIBUTE}]`)?.focus();
 }
 
-/** Keys of a row of them must follow within this time (ms). */
-const SEQUENCE_MS = 900;
+/** Keys of a row of them must follow within this time (ms): a slow hand is none in error. */
+const SEQUENCE_MS = 3_000;
 
 /** Runs commands by their keys. Keys typed into a field are the field's. @returns how to end it */
 export function listenForKeys(commands: readonly Command[]): () => void {

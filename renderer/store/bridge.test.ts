@@ -103,13 +103,15 @@ test('a lost connection is told and keeps what is known; a new snapshot replaces
 test('jobs that end between two frames are told once; those of a snapshot are not', () => {
   const { send, frame, over } = bridge();
   const ended = { ...job(1), state: 'FAILED' } as const;
-  send(delta([ended, { ...job(9), state: 'COMPLETED' }]));
+  send(delta([job(5)]));
   frame();
-  expect(over).toEqual([1]);
+  send(delta([ended, { ...job(9), state: 'COMPLETED' }, { ...job(4), state: 'COMPLETED' }]));
+  frame();
+  expect(over, 'also one that came and ended between two frames, and none from long ago').toEqual([1, 9]);
   send(delta([{ ...ended, priority: 7 }]));
   send({ type: 'snapshot', cursor: 3, farm: { id: 'f', name: 'farm' }, jobs: [{ ...job(2), state: 'FAILED' }], nodes: [], totals: TOTALS });
   frame();
-  expect(over).toEqual([1]);
+  expect(over).toEqual([1, 9]);
 });
 
 test('who one is is asked when the connection lives, and nothing is written after the end', async () => {

@@ -115,11 +115,13 @@ function applied(farm: FarmData, changes: Changes): Partial<FarmData> {
   };
 }
 
-function justEnded({ jobs }: FarmData, changes: Changes): readonly JobView[] {
+function justEnded({ jobs, jobIds }: FarmData, changes: Changes): readonly JobView[] {
   if (changes.snapshot !== undefined) return [];
+  // A job that came and ended between two frames is one of them; one from long ago that only now is told of is not.
+  const newest = jobIds[0] ?? 0;
   return [...changes.jobs.values()].filter((job): job is JobView => {
     const before = job === null ? undefined : jobs.get(job.id);
-    return job !== null && before !== undefined && !isTerminal(before.state) && isTerminal(job.state);
+    return job !== null && isTerminal(job.state) && (before === undefined ? job.id > newest : !isTerminal(before.state));
   });
 }
 

@@ -13,6 +13,8 @@ export interface Toast {
 
 const SHOWN = 4;
 const LIFE_MS = 7_000;
+/** A way back has to be read, reached and pressed; not everybody is quick. */
+const LIFE_WITH_ACTION_MS = 30_000;
 
 const toasts = createStore<{ readonly list: readonly Toast[] }>(() => ({ list: [] }));
 let nextId = 1;
@@ -24,7 +26,7 @@ export function useToasts(): readonly Toast[] {
 /** Says that something is done. It goes by itself; errors stay until they are closed. */
 export function toastDone(title: string, action: Toast['action'] = null): void {
   const id = add({ kind: 'done', title, detail: null, action });
-  setTimeout(() => closeToast(id), LIFE_MS);
+  setTimeout(() => closeToast(id), action === null ? LIFE_MS : LIFE_WITH_ACTION_MS);
 }
 
 /** @param what for example "Cancel job 12" */

@@ -140,6 +140,7 @@ test('cancel asks first; retry runs what failed again', async ({ page, farm }) =
   await page.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByRole('alertdialog')).toContainText(`Cancel job ${sleeper}?`);
   await page.getByRole('button', { name: 'Keep' }).click();
+  await expect(page.getByRole('alertdialog')).toHaveCount(0);
   expect((await farm.client.call('getJob', { params: { job: sleeper } })).state).toBe('RUNNING');
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
@@ -222,8 +223,9 @@ test('a browser that was allowed to says when a job ends', async ({ page, farm, 
   await page.goto(`${farm.url}/#/settings`);
   await page.getByRole('button', { name: 'Tell me when a job ends' }).click();
   await expect(page.getByText('This browser says when a job ends')).toBeVisible();
-  await farm.submit({ name: 'quiet', command: 'sleep 0.5', notify: 'none', ...SMALL });
-  const told = await farm.submit({ name: 'told of', command: 'sleep 0.5; exit 1', maxRetries: 0, ...SMALL });
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+  await farm.submit({ name: 'quiet', command: 'true', notify: 'none', ...SMALL });
+  const told = await farm.submit({ name: 'told of', command: 'exit 1', maxRetries: 0, ...SMALL });
   await expect(async () => expect((await farm.client.call('getJob', { params: { job: told } })).state).toBe('FAILED')).toPass();
   await expect.poll(() => page.evaluate(() => (window as unknown as { shown: string[] }).shown)).toEqual(['told of failed']);
 });

@@ -1,11 +1,12 @@
 import { expect, SMALL, test } from './support/test.ts';
 
 test('a log of a million lines opens whole, is searched, and is reached at any line', async ({ page, farm }) => {
+  test.setTimeout(120_000);
   const job = await farm.submit({ name: 'long log', command: 'seq -f "line %.0f" 1000000', ...SMALL });
   await expect(async () => expect((await farm.client.call('getJob', { params: { job } })).state).toBe('COMPLETED')).toPass();
   await page.goto(farm.link);
   await page.goto(`${farm.url}/#/logs/${job}.0.1`);
-  await expect(page.getByText(/^1,000,00\d lines · the log is complete$/)).toBeVisible();
+  await expect(page.getByText(/^1,000,00\d lines · the log is complete$/)).toBeVisible({ timeout: 60_000 });
   const log = page.getByRole('log', { name: 'Log' });
   await expect(log).toContainText('line 1000000');
   await page.getByLabel('Search in the log').fill('line 543210');
