@@ -37,8 +37,12 @@ export default defineConfig({
       outDir: 'out/main',
       externalizeDeps: false,
       rollupOptions: {
-        // Pictures are decoded in a thread of their own, which is started by the name of its file.
-        input: { main: at('electron/app/main.ts'), 'thumbnail-worker': at('electron/files/thumbnails/worker.ts') },
+        // Threads are started by the names of their files.
+        input: {
+          main: at('electron/app/main.ts'),
+          'thumbnail-worker': at('electron/files/thumbnails/worker.ts'),
+          'file-thread': at('electron/files/threads/thread.ts'),
+        },
         external: ['wasm-vips'],
         output: { paths: { 'wasm-vips': './vips-node.mjs' } },
       },

@@ -39,7 +39,11 @@ export default defineConfig({
     outDir: 'dist/cli',
     emptyOutDir: true,
     rollupOptions: {
-      input: { main: at('electron/cli/main.ts'), 'thumbnail-worker': at('electron/files/thumbnails/worker.ts') },
+      input: {
+        main: at('electron/cli/main.ts'),
+        'thumbnail-worker': at('electron/files/thumbnails/worker.ts'),
+        'file-thread': at('electron/files/threads/thread.ts'),
+      },
       external: ['wasm-vips'],
       output: {
         entryFileNames: 'electron/cli/[name].js',

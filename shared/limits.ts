@@ -80,6 +80,9 @@ export const LIMITS = {
   /** Output files of one attempt; more fail the attempt. */
   outputFiles: 10_000,
 
+  /** Threads that hash, unpack and pack; more work shares them. */
+  fileThreads: 4,
+
   /** A file of which a thumbnail is made, in bytes; no picture of a larger one is shown. */
   thumbnailSourceBytes: 256 * MIB,
   /** Pixels of such a picture; EXR is decoded whole, at eight bytes a pixel. */

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { ROUTES } from '../../shared/api.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
+import { fileThreads } from '../files/threads/file-threads.ts';
+import type { HashedFile } from '../ports/files.ts';
 import { errorOf, fillPath, type Http, pauseFor } from './client-http.ts';
 
 /** One request carries at most this many bytes, so that a slow line stays under the server's time for one request. */
@@ -19,7 +20,7 @@ export async function uploadBlob(
   path: string,
   progress: (done: number, total: number) => void = () => {},
   signal?: AbortSignal,
-): Promise<{ readonly blob: BlobId; readonly bytes: number }> {
+): Promise<HashedFile> {
   const { blob, bytes } = await hashFile(path, signal);
   let offset = await remoteOffset(http, blob, bytes, signal);
   progress(Math.min(offset, bytes), bytes);
@@ -41,18 +42,12 @@ export async function uploadBlob(
   return { blob, bytes };
 }
 
-async function hashFile(path: string, signal: AbortSignal | undefined): Promise<{ blob: BlobId; bytes: number }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
+async function hashFile(path: string, signal: AbortSignal | undefined): Promise<HashedFile> {
   const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw new LanyardError({ code: 'NOT_FOUND', message: `cannot read ${path} (${error.code})` }, { cause: error });
   });
   if (!info.isFile()) throw new LanyardError({ code: 'INVALID', message: `${path} is not a file` });
-  for await (const chunk of createReadStream(path, { signal, highWaterMark: 1024 * 1024 }) as AsyncIterable<Uint8Array>) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  return { blob: hash.digest('hex') as BlobId, bytes };
+  return await fileThreads.hash(path, signal);
 }
 
 function blobPath(blob: BlobId): string {

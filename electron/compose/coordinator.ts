@@ -18,8 +18,8 @@ import type { Farm } from '../daemon/farm.ts';
 import { openBlobs } from '../files/blobs.ts';
 import { openLogStore } from '../files/log-store.ts';
 import { openTemplates } from '../files/templates.ts';
+import { fileThreads } from '../files/threads/file-threads.ts';
 import { openThumbnails } from '../files/thumbnails/thumbnails.ts';
-import { checkZip } from '../files/unzip.ts';
 import { DATABASE } from '../handover/files.ts';
 import { createGiver } from '../handover/giver.ts';
 import { LINK_PATH } from '../link/codec.ts';
@@ -121,7 +121,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       settings,
       power: createMachinePower(settings),
       backup: () => backUp(store, dataFolder, clock.wallMs()),
-      checkInput: checkZip,
+      checkInput: fileThreads.checkZip,
     });
     ends.push(() => daemon.close());
     const peerServer = createServer(peerServerOptions(identity, coordinatedRoster(device)));

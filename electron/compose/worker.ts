@@ -13,6 +13,7 @@ import { openBlobs } from '../files/blobs.ts';
 import { openLogSpools } from '../files/log-spool.ts';
 import { openOwnerPause } from '../files/owner-pause.ts';
 import { openReceipts } from '../files/receipts.ts';
+import { fileThreads } from '../files/threads/file-threads.ts';
 import { openWorkspaces } from '../files/workspaces.ts';
 import { createLinkClient } from '../link/client.ts';
 import { createBlobTransfer } from '../link/transfer.ts';
@@ -76,7 +77,7 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
   const machine = createMachine({ folder: dataFolder });
   const { id } = device.identity;
   const blobs = await openBlobs(join(dataFolder, 'blobs'));
-  const transfer = createBlobTransfer({ endpoint: locator.endpoint, logger });
+  const transfer = createBlobTransfer({ endpoint: locator.endpoint, hash: fileThreads.hash, logger });
   const description = await describe(id, machine, settings);
   const receipts = openReceipts(join(dataFolder, 'receipts.jsonl'));
   const pause = openOwnerPause(join(dataFolder, 'owner.json'));

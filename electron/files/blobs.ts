@@ -1,4 +1,4 @@
-import { createHash, type Hash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createReadStream, openSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -7,9 +7,12 @@ import { LanyardError } from '../../shared/errors.ts';
 import { type BlobId, isBlobId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { Blobs } from '../ports/files.ts';
-import { errorCode, namedDiskError, syncFolder, writeAll } from './disk.ts';
+import { errorCode, namedDiskError, syncFolder, writeParts } from './disk.ts';
+import { fileThreads } from './threads/file-threads.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;
+/** Bytes that came and are not written yet, beyond which no more are taken. */
+const WAITING_BYTES = 1024 * 1024;
 /** A blob's file time is its last use; it is renewed at most this often. */
 const USE_RESOLUTION_MS = 60_000;
 
@@ -85,9 +88,8 @@ class BlobFolder implements Blobs {
     const temporary = join(this.#incoming, `${randomUUID()}.temporary`);
     this.#writing.add(temporary);
     try {
-      const hash = createHash('sha256');
-      const bytes = await this.#fill(temporary, 'wx', 0, source, (done) => refuseLarger(done, maxBytes), hash);
-      const blob = hash.digest('hex') as BlobId;
+      await this.#fill(temporary, 'wx', 0, source, (done) => refuseLarger(done, maxBytes));
+      const { blob, bytes } = await fileThreads.hash(temporary);
       if (expect.blob !== undefined && expect.blob !== blob) throw wrongHash(expect.blob, blob);
       await this.#place(temporary, blob);
       return { blob, bytes };
@@ -161,7 +163,7 @@ class BlobFolder implements Blobs {
     try {
       const received = await this.#fill(part, 'a', offset, source, (done) => refuseOverrun(done, total));
       if (received < total) return { received, complete: false };
-      const actual = await hashFile(part);
+      const { blob: actual } = await fileThreads.hash(part);
       if (actual !== upload) throw wrongHash(upload, actual);
       await this.#place(part, upload);
       return { received, complete: true };
@@ -174,10 +176,10 @@ class BlobFolder implements Blobs {
   }
 
   /** Appends `source` to a file that is `held` bytes long, and syncs it. @returns its new length */
-  async #fill(path: string, flags: string, held: number, source: Readable, check: (bytes: number) => void, hash?: Hash): Promise<number> {
+  async #fill(path: string, flags: string, held: number, source: Readable, check: (bytes: number) => void): Promise<number> {
     const handle = await open(path, flags, 0o640);
     try {
-      const bytes = await pour(source, handle, held, check, hash);
+      const bytes = await pour(source, handle, held, check);
       await handle.sync();
       return bytes;
     } finally {
@@ -206,23 +208,41 @@ function holdErrors(source: Readable): void {
   source.on('error', () => undefined);
 }
 
-async function pour(source: Readable, handle: FileHandle, held: number, check: (bytes: number) => void, hash?: Hash): Promise<number> {
+/**
+ * Writes what comes, and takes more meanwhile: what has come by the time a write ends is the next one. The faster it comes,
+ * the larger the pieces. What came before `source` broke off is written all the same.
+ */
+async function pour(source: Readable, handle: FileHandle, held: number, check: (bytes: number) => void): Promise<number> {
   let bytes = held;
+  let written = held;
+  let parts: Uint8Array[] = [];
+  let draining: Promise<void> | undefined;
+  const drain = async (): Promise<void> => {
+    while (parts.length > 0) {
+      const piece = parts;
+      const end = bytes;
+      parts = [];
+      await writeParts(handle, piece, written);
+      written = end;
+    }
+    draining = undefined;
+  };
   check(bytes);
-  for await (const chunk of source.iterator({ destroyOnReturn: false })) {
-    const data: Uint8Array = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    check(bytes + data.byteLength);
-    hash?.update(data);
-    await writeAll(handle, data, bytes);
-    bytes += data.byteLength;
+  try {
+    for await (const chunk of source.iterator({ destroyOnReturn: false })) {
+      const data: Uint8Array = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      check(bytes + data.byteLength);
+      parts.push(data);
+      bytes += data.byteLength;
+      draining ??= drain();
+      // What fails is thrown where it is awaited.
+      draining.catch(() => undefined);
+      if (bytes - written >= WAITING_BYTES) await draining;
+    }
+  } finally {
+    await draining;
   }
   return bytes;
-}
-
-async function hashFile(path: string): Promise<BlobId> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_CHUNK_BYTES })) hash.update(chunk);
-  return hash.digest('hex') as BlobId;
 }
 
 async function fileSize(path: string): Promise<number> {

@@ -8,8 +8,8 @@ import type { BlobReference, Phase } from '../../shared/protocol.ts';
 import type { Blobs, BlobTransfer } from '../ports/files.ts';
 import type { Logger } from '../ports/system.ts';
 import { errorCode } from './disk.ts';
+import { fileThreads } from './threads/file-threads.ts';
 import { removeTree } from './trees.ts';
-import { extractZip } from './unzip.ts';
 
 /** A zip unpacked to a tree, or a file as it is. */
 export type InputKind = 'tree' | 'file';
@@ -158,13 +158,13 @@ export class InputCache {
     }
   }
 
-  #unpack(blob: BlobId, target: string, tell: (phase: Phase) => void, signal: AbortSignal): Promise<number> {
+  async #unpack(blob: BlobId, target: string, tell: (phase: Phase) => void, signal: AbortSignal): Promise<number> {
     const progress = (done: number, total: number): void => tell({ phase: 'unpacking', done, total });
-    const prepare = async (bytes: number): Promise<void> => {
-      progress(0, bytes);
-      await this.#evict(bytes);
-    };
-    return extractZip(this.#options.blobs.path(blob), target, { progress, prepare, signal });
+    const path = this.#options.blobs.path(blob);
+    const { bytes } = await fileThreads.checkZip(path);
+    progress(0, bytes);
+    await this.#evict(bytes);
+    return await fileThreads.extractZip(path, target, { progress, signal });
   }
 
   async #copy(blob: BlobId, target: string): Promise<number> {

@@ -16,8 +16,6 @@ export interface ExtractOptions {
   /** Unpacked bytes so far, of all. */
   readonly progress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
-  /** Called once the zip is known to be good, with the bytes that it will take. */
-  readonly prepare?: (bytes: number) => Promise<void>;
 }
 
 /**
@@ -40,7 +38,6 @@ export async function checkZip(path: string, limits: ZipLimits = LIMITS): Promis
 export async function extractZip(path: string, folder: string, options: ExtractOptions = {}): Promise<number> {
   const directory = await openZipDirectory(path);
   try {
-    await options.prepare?.(directory.bytes);
     await mkdir(folder);
     try {
       for (const name of directory.folders) await mkdir(join(folder, name));

@@ -9,6 +9,7 @@ import { type BlobServer, startBlobServer } from '../../tests/fakes/blob-server.
 import { quietLogger } from '../../tests/fakes/link-world.ts';
 import { startTcpProxy, type TcpProxy } from '../../tests/fakes/tcp-proxy.ts';
 import { openBlobs } from '../files/blobs.ts';
+import { hashFile } from '../files/hash.ts';
 import type { Blobs, BlobTransfer } from '../ports/files.ts';
 import { createBlobTransfer } from './transfer.ts';
 
@@ -28,7 +29,7 @@ beforeEach(async () => {
   local = await openBlobs(join(folder, 'local'));
   server = await startBlobServer(remote);
   proxy = await startTcpProxy(server.port);
-  transfer = createBlobTransfer({ endpoint: () => ({ url: `http://127.0.0.1:${proxy.port}`, token: 'worker-token' }) });
+  transfer = createBlobTransfer({ endpoint: () => ({ url: `http://127.0.0.1:${proxy.port}`, token: 'worker-token' }), hash: hashFile });
 });
 
 afterEach(async () => {
@@ -75,7 +76,11 @@ describe('fetching', () => {
         if (cuts++ === 1) proxy.cutAfter(500_000);
       },
     };
-    const cutTransfer = createBlobTransfer({ endpoint: () => ({ url: `http://127.0.0.1:${proxy.port}`, token: 'worker-token' }), logger });
+    const cutTransfer = createBlobTransfer({
+      endpoint: () => ({ url: `http://127.0.0.1:${proxy.port}`, token: 'worker-token' }),
+      hash: hashFile,
+      logger,
+    });
     await cutTransfer.fetch(BLOB, CONTENT.length, local, () => undefined, never);
     expect((await readFile(local.path(BLOB))).equals(CONTENT)).toBe(true);
     expect(server.requests[0]).toBe('GET');
@@ -109,7 +114,7 @@ describe('fetching', () => {
     await expect(transfer.fetch(hashOf(Buffer.from('else')), 4, local, () => undefined, never)).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
-    const stranger = createBlobTransfer({ endpoint: () => ({ url: `http://127.0.0.1:${proxy.port}`, token: 'guess' }) });
+    const stranger = createBlobTransfer({ endpoint: () => ({ url: `http://127.0.0.1:${proxy.port}`, token: 'guess' }), hash: hashFile });
     await expect(stranger.fetch(BLOB, CONTENT.length, local, () => undefined, never)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(server.requests).toHaveLength(2);
   });
@@ -142,7 +147,11 @@ describe('fetching', () => {
     proxy.refuse(true);
     const controller = new AbortController();
     const logger = { ...quietLogger, debug: () => controller.abort(new Error('cancelled')) };
-    const patient = createBlobTransfer({ endpoint: () => ({ url: `http://127.0.0.1:${proxy.port}`, token: 'worker-token' }), logger });
+    const patient = createBlobTransfer({
+      endpoint: () => ({ url: `http://127.0.0.1:${proxy.port}`, token: 'worker-token' }),
+      hash: hashFile,
+      logger,
+    });
     await expect(patient.fetch(BLOB, CONTENT.length, local, () => undefined, controller.signal)).rejects.toThrow('cancelled');
     expect(proxy.taken).toBe(1);
   });

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Readable, Transform } from 'node:stream';
@@ -6,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ROUTES } from '../../shared/api.ts';
 import { type ErrorCode, LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
-import type { Blobs, BlobTransfer } from '../ports/files.ts';
+import type { Blobs, BlobTransfer, FileWork } from '../ports/files.ts';
 import type { Endpoint } from '../ports/link.ts';
 import type { Logger } from '../ports/system.ts';
 import { answerError, type BlobHttp, createBlobHttp } from './http.ts';
@@ -29,6 +28,7 @@ const FINAL_IN_FETCHING: ReadonlySet<ErrorCode> = new Set([...FINAL, 'DISK_FULL'
 export interface BlobTransferOptions {
   /** Where the coordinator is now; asked for each request. */
   readonly endpoint: () => Endpoint | undefined;
+  readonly hash: FileWork['hash'];
   readonly logger?: Logger;
 }
 
@@ -52,7 +52,7 @@ export function createBlobTransfer(options: BlobTransferOptions): BlobTransfer {
         fetchOnce({ http, blob, bytes, progress, moved, reached, signal }, into),
       ),
     async upload(path, progress, signal) {
-      const { blob, bytes } = await hashFile(path, signal);
+      const { blob, bytes } = await options.hash(path, signal);
       await persist(options.logger, signal, `uploading ${blob}`, FINAL, (reached) =>
         uploadOnce({ http, blob, bytes, progress, moved, reached, signal }, path),
       );
@@ -245,14 +245,4 @@ function offsetHeader(response: IncomingMessage): number | undefined {
 
 function blobPath(blob: BlobId): string {
   return ROUTES.getBlob.path.replace(':blob', blob);
-}
-
-async function hashFile(path: string, signal: AbortSignal): Promise<{ blob: BlobId; bytes: number }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of createReadStream(path, { signal, highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  return { blob: hash.digest('hex') as BlobId, bytes };
 }

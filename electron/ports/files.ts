@@ -3,6 +3,37 @@ import type { AttemptId, BlobId, JobId } from '../../shared/ids.ts';
 import type { LogStream } from '../../shared/protocol.ts';
 import type { Template, TemplateView } from '../../shared/template.ts';
 
+export interface HashedFile {
+  /** The SHA-256 of its bytes. */
+  readonly blob: BlobId;
+  readonly bytes: number;
+}
+
+/** A file that goes into a zip, with the bytes that `path` has when its turn comes. */
+export interface ZipEntry {
+  /** Relative, `/`-separated. */
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Work on files that takes more of the CPU than the main thread can give; zips are held to the policy of `files/zip-directory.ts`. */
+export interface FileWork {
+  hash(path: string, signal?: AbortSignal): Promise<HashedFile>;
+  /** @returns the number of its files and their bytes. @throws LanyardError INVALID that names the entry and the rule */
+  checkZip(path: string): Promise<{ readonly files: number; readonly bytes: number }>;
+  /** See `files/unzip.ts`. @returns bytes that were written */
+  extractZip(
+    path: string,
+    folder: string,
+    options?: { readonly signal?: AbortSignal; readonly progress?: (done: number, total: number) => void },
+  ): Promise<number>;
+  /** See `files/unzip.ts`. */
+  readJobFile(path: string): Promise<{ readonly text: string; readonly folder: string } | undefined>;
+  /** Packs as it is read, uncompressed. The stream fails when a file is gone or a name is refused. */
+  zip(entries: readonly ZipEntry[]): Promise<Readable>;
+}
+
 export type ThumbnailSize = 'small' | 'large';
 
 /** Small copies of the pictures among the blobs. */

@@ -48,13 +48,16 @@ export async function startTcpProxy(
   };
 
   const deliver = (chunk: Buffer, to: Socket): boolean => {
-    if (to.destroyed) return true;
+    if (to.destroyed || cutIn === 0) return true;
     const room = to.write(chunk.subarray(0, cutIn));
     cutIn -= chunk.length;
     if (cutIn > 0) return room;
-    cutIn = Number.POSITIVE_INFINITY;
-    // What was let through must still reach the other side.
-    setImmediate(cut);
+    // Nothing more passes, for a line that breaks has no holes; what was let through must still reach the other side.
+    cutIn = 0;
+    setImmediate(() => {
+      cutIn = Number.POSITIVE_INFINITY;
+      cut();
+    });
     return true;
   };
 

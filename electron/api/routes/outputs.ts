@@ -5,7 +5,7 @@ import { LanyardError } from '../../../shared/errors.ts';
 import type { BlobId, JobId } from '../../../shared/ids.ts';
 import type { OutputView } from '../../../shared/view.ts';
 import type { Farm } from '../../daemon/farm.ts';
-import { zipStream } from '../../files/zip.ts';
+import { fileThreads } from '../../files/threads/file-threads.ts';
 import type { ApiContext } from '../context.ts';
 import { deliveryHeaders, dispositionHeader } from '../delivery.ts';
 import { byteAnswer } from '../ranges.ts';
@@ -16,16 +16,16 @@ type Names = 'listOutputs' | 'outputsZip' | 'outputFile' | 'outputThumbnail';
 export function outputHandlers({ farm, blobs, thumbnails }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   return {
     listOutputs: ({ params }) => ({ outputs: farm.outputs(params.job) }),
-    outputsZip({ params }) {
+    async outputsZip({ params }) {
       const job = farm.job(params.job);
       const entries = zipNames(farm.outputs(params.job)).map(({ name, output }) => ({
         name,
         bytes: output.bytes,
-        read: () => blobs.read(output.blob as BlobId),
+        path: blobs.path(output.blob as BlobId),
       }));
       return {
         headers: { 'content-type': 'application/zip', 'content-disposition': dispositionHeader('attachment', `${job.name}-${job.id}.zip`) },
-        body: zipStream(entries),
+        body: await fileThreads.zip(entries),
       };
     },
     async outputFile({ params, request }) {

@@ -3,7 +3,7 @@ import { executeFieldsSchema, type SEED_ROUTES } from '../../../shared/api-seed.
 import { invalid, LanyardError } from '../../../shared/errors.ts';
 import type { BlobId, JobId } from '../../../shared/ids.ts';
 import { JOB_FILE, type JobSpec, type JobSpecInput } from '../../../shared/job.ts';
-import { readJobFile } from '../../files/unzip.ts';
+import { fileThreads } from '../../files/threads/file-threads.ts';
 import type { Identity } from '../../ports/trust.ts';
 import type { ApiContext } from '../context.ts';
 import type { Call, HandlersOf } from '../route-types.ts';
@@ -26,7 +26,7 @@ export function seedExecuteHandlers(context: ApiContext): HandlersOf<{ seedExecu
       if (!fields.success) throw invalid(fields.error, 'the form');
       const { host } = request.headers;
       if (form.blob === undefined) return submit(specOf(fields.data), identity, host);
-      const base = jobFile(await readJobFile(blobs.path(form.blob)));
+      const base = jobFile(await fileThreads.readJobFile(blobs.path(form.blob)));
       const spec = specOf({ ...fields.data, filename: fields.data.filename ?? form.filename, input: form.blob }, base);
       return submit(spec, identity, host);
     },

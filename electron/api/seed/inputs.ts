@@ -4,7 +4,7 @@ import { LanyardError } from '../../../shared/errors.ts';
 import { type BlobId, isBlobId } from '../../../shared/ids.ts';
 import type { JobSpec } from '../../../shared/job.ts';
 import type { JobView } from '../../../shared/view.ts';
-import { checkZip } from '../../files/unzip.ts';
+import { fileThreads } from '../../files/threads/file-threads.ts';
 import type { Identity } from '../../ports/trust.ts';
 import type { ApiContext } from '../context.ts';
 
@@ -72,7 +72,7 @@ async function download({ blobs, settings, closing }: ApiContext, url: URL): Pro
   const source = Readable.fromWeb(response.body as ReadableStream);
   try {
     const { blob } = await blobs.write(source, { maxBytes: settings.maxUploadBytes });
-    await checkZip(blobs.path(blob));
+    await fileThreads.checkZip(blobs.path(blob));
     return blob;
   } finally {
     source.destroy();

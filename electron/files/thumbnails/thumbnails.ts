@@ -1,20 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { LanyardError } from '../../../shared/errors.ts';
 import type { BlobId } from '../../../shared/ids.ts';
 import { LIMITS } from '../../../shared/limits.ts';
 import type { Blobs, ThumbnailSize, Thumbnails } from '../../ports/files.ts';
 import type { Logger } from '../../ports/system.ts';
+import { startThread } from '../threads/start.ts';
 import type { Answer, Wish } from './worker.ts';
 
 /** The longer side, in pixels. */
 const EDGES: Readonly<Record<ThumbnailSize, number>> = { small: 320, large: 1_600 };
 /** The decoder's thread and its memory are given back after this time without a wish (ms). */
 const IDLE_MS = 30_000;
-/** In the sources the thread is the file beside this one; a build has it as an entry of its own. */
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './thumbnail-worker.js', import.meta.url);
 
 interface ThumbnailOptions {
   /** Kept copies lie here. Made when it is missing; it may be removed at any time. */
@@ -117,7 +116,7 @@ class ThumbnailFolder implements Thumbnails {
   /** A thread that takes too long, or dies, is replaced by another at the next wish. */
   async #ask(wish: Wish): Promise<Answer> {
     clearTimeout(this.#idle);
-    const worker = this.#worker ?? startWorker();
+    const worker = this.#worker ?? startThread('thumbnails/worker.ts', 'thumbnail-worker.js');
     this.#worker = worker;
     const answer = await answered(worker, wish, this.#options.timeoutMs ?? LIMITS.thumbnailMs);
     if ('bytes' in answer || !answer.isOver) {
@@ -169,14 +168,6 @@ class ThumbnailFolder implements Thumbnails {
       used -= file.size;
     }
   }
-}
-
-/** An error ends the thread and is heard of by its end; what decoders print about a file is nobody's concern. */
-function startWorker(): Worker {
-  const worker = new Worker(WORKER, { name: 'thumbnails', execArgv: [], stdout: true, stderr: true });
-  worker.stdout.resume();
-  worker.stderr.resume();
-  return worker.on('error', () => undefined);
 }
 
 /** What the thread answers; `isOver`: it will answer nothing more. */
