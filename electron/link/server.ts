@@ -34,8 +34,8 @@ export interface LinkServer {
 const KEEP_ALIVE_MS = 30_000;
 
 /**
- * Takes workers' connections on an HTTP server. A worker shows its bearer token before the upgrade (role `worker` or
- * `admin`); a request that carries `Origin` comes from a browser, which never speaks this protocol, and is refused.
+ * Takes workers' connections on an HTTP server. Who asks is known before the upgrade, and is a worker; a request that
+ * carries `Origin` comes from a browser, which never speaks this protocol, and is refused.
  *
  * What the handlers can rely on:
  * - `hello` comes first, once; then `message` in the order sent, never after `closed`; `closed` exactly once after `hello`.

@@ -1,94 +1,40 @@
 import { execFile } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer, request as httpsRequest, type RequestOptions } from 'node:https';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket from 'ws';
 import { openDevice } from '../../electron/compose/device.ts';
-import { encodeLogFrame } from '../../electron/link/log-frame.ts';
 import { encodeInvite, parseInvite } from '../../electron/trust/invite-text.ts';
 import { joinByDigits, joinByInvite } from '../../electron/trust/joining.ts';
 import { startPairing } from '../../electron/trust/pairing.ts';
 import { pinnedRequest } from '../../electron/trust/pinned-request.ts';
 import { apiServerOptions, pinnedClientOptions } from '../../electron/trust/tls.ts';
-import { splitAddress } from '../../shared/address.ts';
 import { ROUTES } from '../../shared/api.ts';
 import type { Route } from '../../shared/api-route.ts';
 import { SEED_ROUTES } from '../../shared/api-seed.ts';
-import type { AttemptId } from '../../shared/ids.ts';
-import { MESSAGE_ROLES, PROTOCOL_VERSION } from '../../shared/protocol.ts';
 import { joinAnswerSchema, pairReplySchema, ROLES, type Role } from '../../shared/trust.ts';
-import { joinAs } from '../fakes/devices.ts';
-import { startFarm, type TestFarm } from './support/farm.ts';
+import { type AttackedFarm, startAttackedFarm } from './support/attack.ts';
+import type { TestFarm } from './support/farm.ts';
 
 /** What somebody on the network may try against a real coordinator process, and must not get. */
 
+let attacked: AttackedFarm;
 let farm: TestFarm;
 let otherFarm: TestFarm;
-/** `host:port` of the API with TLS. */
 let apiAddress: string;
 let coordinatorCertificate: string;
-const tokens: Record<string, string> = {};
+let tokens: AttackedFarm['tokens'];
+let api: AttackedFarm['api'];
 
 beforeAll(async () => {
-  const expired = `lyd_${randomBytes(32).toString('base64url')}`;
-  farm = await startFarm({}, async (folder) => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const token = { name: 'expired', subject: 'expired', role: 'admin', createdAt: 1, expiresAt: 2, lastUsedAt: null };
-    const sha256 = createHash('sha256').update(expired).digest('hex');
-    await writeFile(join(folder, 'tokens.json'), JSON.stringify({ version: 2, tokens: [{ ...token, sha256 }] }), { mode: 0o600 });
-  });
-  otherFarm = await startFarm();
-  await farm.addWorker('victim', { host: true });
-  const { text } = await farm.client.call('createInvite', { body: { role: 'worker' } });
-  apiAddress = parseInvite(text).addresses[0] ?? '';
-  coordinatorCertificate = (await openDevice(farm.coordinator.dataFolder)).identity.certificate;
-  for (const role of ROLES) tokens[role] = (await farm.client.call('createToken', { body: { name: role, role } })).token;
-  const revoked = await farm.client.call('createToken', { body: { name: 'revoked', role: 'admin' } });
-  const { tokens: listed } = await farm.client.call('listTokens');
-  await farm.client.call('revokeToken', { params: { token: listed.find(({ name }) => name === 'revoked')?.id ?? '' } });
-  Object.assign(tokens, { expired, revoked: revoked.token, other: otherFarm.connection.token });
+  attacked = await startAttackedFarm();
+  ({ farm, otherFarm, apiAddress, coordinatorCertificate, tokens, api } = attacked);
 });
-afterAll(async () => {
-  await farm?.close();
-  await otherFarm?.close();
-});
-
-interface Asked {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
-
-/** A request to a listener with TLS. */
-function ask(address: string, options: RequestOptions & { body?: string }): Promise<Asked> {
-  const { host, port } = splitAddress(address);
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest({ host, port, agent: false, ...options }, async (response) => {
-      let text = '';
-      for await (const part of response) {
-        text += part;
-        // A stream of events has no end.
-        if (response.headers['content-type'] === 'text/event-stream') break;
-      }
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
-    });
-    request.once('error', reject);
-    request.end(options.body);
-  });
-}
-const api = (method: string, path: string, token?: string, more: RequestOptions & { body?: string } = {}) =>
-  ask(apiAddress, {
-    ...pinnedClientOptions(coordinatorCertificate),
-    method,
-    path,
-    ...more,
-    headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...more.headers },
-  });
+afterAll(() => attacked?.close());
 
 const guarded = Object.entries<Route>({ ...ROUTES, ...SEED_ROUTES }).filter(([, { roles }]) => !roles.includes('anonymous'));
 const pathOf = ({ path }: Route) =>
@@ -108,137 +54,6 @@ describe.each(guarded)('%s', (_, route) => {
     for (const role of mayNot) expect((await api(route.method, pathOf(route), tokens[role])).status, role).toBe(403);
     // The same request by somebody who may is no matter of tokens.
     if (route.path !== ROUTES.events.path) expect([401]).not.toContain((await api(route.method, pathOf(route), tokens.viewer)).status);
-  });
-});
-
-describe('the link', () => {
-  const upgrade = (url: string, options: object): Promise<string> =>
-    new Promise((resolve) => {
-      const socket = new WebSocket(url, options);
-      onTestFinished(() => socket.terminate());
-      socket.on('open', () => resolve('open'));
-      socket.on('unexpected-response', (_, response) => resolve(String(response.statusCode)));
-      socket.on('error', (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message));
-    });
-  const link = () => `wss://${farm.connection.peer}/link`;
-
-  test('is not there for tokens, of whatever kind, on any listener', async () => {
-    for (const token of [undefined, ...Object.values(tokens)]) {
-      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-      expect(await upgrade(`${farm.connection.url.replace('http', 'ws')}/link`, { headers })).not.toBe('open');
-      expect(await upgrade(`wss://${apiAddress}/link`, { ...pinnedClientOptions(coordinatorCertificate), headers })).not.toBe('open');
-      // Without a certificate TLS itself ends it.
-      expect(await upgrade(link(), { ...pinnedClientOptions(coordinatorCertificate), headers })).not.toMatch(/open|^\d+$/);
-    }
-  });
-
-  test('is for devices that work, and for no page of a browser', async () => {
-    for (const role of ['viewer', 'submitter', 'admin'] as const) {
-      const device = await joinAs(farm.client, join(farm.folder, `as-${role}`), role);
-      expect(await upgrade(link(), device.tls), role).toBe('403');
-    }
-    const worker = await joinAs(farm.client, join(farm.folder, 'as-worker'), 'worker');
-    expect(await upgrade(link(), { ...worker.tls, origin: 'https://evil.example' })).toBe('403');
-    expect(await upgrade(link(), worker.tls)).toBe('open');
-    const stranger = await joinAs(otherFarm.client, join(farm.folder, 'stranger'), 'worker');
-    expect(await upgrade(link(), { ...worker.tls, key: stranger.identity.key, cert: stranger.identity.certificate })).not.toMatch(
-      /open|^\d+$/,
-    );
-    // No message has a wider circle: what holds for the connection holds for all that is said on it.
-    for (const [type, roles] of Object.entries(MESSAGE_ROLES)) expect(roles, type).toEqual(['worker']);
-  });
-
-  const hello = (id: string) => ({
-    type: 'hello',
-    protocol: PROTOCOL_VERSION,
-    node: { id, name: 'x', os: 'linux', arch: 'x64', version: '1', capacity: { cpu: 1, ramMb: 512, diskMb: 100 }, maxParallel: 1 },
-    attempts: [],
-  });
-
-  test('takes no id that is not that of the key', async () => {
-    const worker = await joinAs(farm.client, join(farm.folder, 'liar'), 'worker');
-    const victim = (await farm.client.call('listNodes')).nodes[0]?.description.id ?? '';
-    const socket = new WebSocket(link(), worker.tls);
-    await once(socket, 'open');
-    const said = once(socket, 'message');
-    socket.send(JSON.stringify(hello(victim)));
-    expect(JSON.parse(String((await said)[0]))).toMatchObject({ type: 'refuse', message: 'this is not the id of your key' });
-    expect((await farm.client.call('listNodes')).nodes.find(({ description }) => description.id === victim)?.status).not.toBe('OFFLINE');
-  });
-
-  test('lets a worker neither end nor write nor read what another one has', async () => {
-    const { id } = await farm.submit({ command: 'echo mine; sleep 60', image: null, requirements: { cpu: 0.1, ramMb: 16 } });
-    await farm.until(id, ({ counts }) => counts.RUNNING === 1);
-    const attempt = `${id}.0.1` as AttemptId;
-    const worker = await joinAs(farm.client, join(farm.folder, 'thief'), 'worker');
-    const socket = new WebSocket(link(), worker.tls);
-    await once(socket, 'open');
-    const welcomed = once(socket, 'message');
-    socket.send(JSON.stringify({ ...hello(worker.identity.id), attempts: [{ attempt, state: 'running' }] }));
-    expect(JSON.parse(String((await welcomed)[0]))).toMatchObject({ type: 'welcome', stop: [attempt], logs: [] });
-    const answered = once(socket, 'message');
-    socket.send(encodeLogFrame(attempt, 0, Buffer.alloc(64)));
-    const end = { reason: 'completed', exitCode: 0, outputs: [] };
-    socket.send(
-      JSON.stringify({
-        type: 'reports',
-        reports: [
-          { kind: 'started', attempt },
-          { kind: 'ended', attempt, end },
-        ],
-      }),
-    );
-    await answered;
-    expect((await farm.client.call('getTask', { params: { job: id, index: 0 } })).task).toMatchObject({ state: 'RUNNING', attempt: 1 });
-    const at = (method: string, path: string, body?: object) =>
-      ask(farm.connection.peer, {
-        ...worker.tls,
-        method,
-        path,
-        headers: { 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-    for (const path of [
-      `/api/jobs/${id}`,
-      `/api/jobs/${id}/tasks/0`,
-      `/api/jobs/${id}/outputs`,
-      '/api/events',
-      '/api/tokens',
-      '/api/audit',
-    ])
-      expect((await at('GET', path)).status, path).toBe(403);
-    expect((await at('GET', `/api/jobs/${id}/tasks/0/attempts/1/log`)).status).toBe(403);
-    expect((await at('POST', '/api/jobs/submit-result', { id: attempt, exitCode: 0 })).status).toBe(403);
-    expect((await at('POST', '/api/jobs/stream-output', { id: attempt, output: 'forged' })).status).toBe(403);
-    for (const path of [
-      '/api/handover/manifest',
-      '/api/handover/file?path=identity.json',
-      '/api/handover/file?path=blobs/../identity.json',
-    ])
-      expect((await at('GET', path)).status, path).toBe(403);
-    expect((await at('POST', '/api/handover/freeze')).status).toBe(403);
-    expect((await at('POST', '/api/handover/complete', { peerPort: 1 })).status).toBe(403);
-    expect(await farm.logOf(id)).toBe('mine\n');
-    await farm.client.call('cancelJob', { params: { job: id } });
-    socket.terminate();
-  });
-
-  test('is cut the moment that a device is removed, and neither its key nor its ticket opens it again', async () => {
-    const worker = await joinAs(farm.client, join(farm.folder, 'removed'), 'worker');
-    const { host, port } = splitAddress(farm.connection.peer);
-    const tickets: Buffer[] = [];
-    const live = connectTls({ ...worker.tls, host, port });
-    live.on('session', (ticket: Buffer) => tickets.push(ticket));
-    live.on('error', () => undefined);
-    await once(live, 'secureConnect');
-    live.write(`GET /api/roster HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-    expect(String((await once(live, 'data'))[0])).toContain('200 OK');
-    expect(tickets.length).toBeGreaterThan(0);
-    const closed = once(live, 'close');
-    await farm.client.call('removeDevice', { params: { device: worker.identity.id } });
-    await closed;
-    expect(await upgrade(link(), worker.tls)).not.toMatch(/open|^\d+$/);
-    expect(await upgrade(link(), { ...worker.tls, session: tickets[0] })).not.toMatch(/open|^\d+$/);
   });
 });
 
@@ -476,5 +291,5 @@ test('after all of it the farm is as it was, and what was refused is written dow
   const { entries } = await farm.client.call('audit', { query: { limit: 1_000 } });
   expect(entries.map(({ event }) => event)).toContain('access-refused');
   const roles: readonly Role[] = (await farm.client.call('listDevices')).devices.flatMap((device) => device.roles);
-  expect(roles.filter((role) => role === 'admin')).toHaveLength(2);
+  expect(roles.filter((role) => role === 'admin')).toHaveLength(1);
 });
