@@ -37,8 +37,11 @@ export function endWaiting(
   const from = job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED';
   if (fresh > 0) checkTransition(from, rest);
   const activity = activityOf(job);
-  // Backwards, because what was requeued last is found first.
-  for (const task of [...activity.tasks.values()].reverse()) cancelMoved(farm, job, task, reason);
+  const moved = [...activity.tasks.values()];
+  // At once, so that none of them is looked for among the others.
+  activity.requeued.length = 0;
+  activity.gate?.returned.clear();
+  for (const task of moved) cancelMoved(farm, job, task, reason);
   addToCount(activity, rest, fresh);
   farm.taskCounts[from] -= fresh;
   farm.taskCounts[rest] += fresh;

@@ -94,6 +94,7 @@ function createClass(farm: FarmState, key: string, policy: JobPolicy): QueueClas
     waitingSinceMs: farm.now.elapsedMs,
     earmarks: new Set(),
     jobs: 0,
+    isDirty: false,
   };
   farm.classes.set(key, queueClass);
   for (const { limit } of queueClass.demand.limits) limit.classes.add(queueClass);
@@ -128,7 +129,7 @@ function demandOf(farm: FarmState, policy: JobPolicy): Demand {
 function removeClass(farm: FarmState, queueClass: QueueClass): void {
   farm.classes.delete(queueClass.key);
   dropEarmarks(farm, queueClass);
-  farm.dirtyClasses.delete(queueClass);
+  if (queueClass.isDirty) farm.dirtyClasses.splice(farm.dirtyClasses.indexOf(queueClass), 1);
   farm.freeOrdinals.push(queueClass.ordinal);
   for (const node of farm.nodes.values()) if (queueClass.ordinal < node.fit.length) node.fit[queueClass.ordinal] = 0;
   for (const { limit } of queueClass.demand.limits) {

@@ -2,7 +2,7 @@ import type { JobId } from '../../shared/ids.ts';
 import type { JobState } from '../../shared/job.ts';
 import type { Dependency } from './events.ts';
 import { Gate } from './gate.ts';
-import { type Activity, activityOf, type Job } from './model.ts';
+import { type Activity, activityOf, type Job, NONE } from './model.ts';
 import { updateQueue } from './queue.ts';
 import { isFresh } from './rows.ts';
 import type { FarmState } from './state.ts';
@@ -129,7 +129,8 @@ export function forgetDependencies(farm: FarmState, job: Job): void {
 }
 
 /** @returns the jobs that wait for a job or for tasks of it */
-export function dependentsOf(farm: FarmState, id: JobId): Job[] {
+export function dependentsOf(farm: FarmState, id: JobId): readonly Job[] {
+  if (!farm.dependents.has(id)) return NONE;
   const jobs: Job[] = [];
   for (const dependent of farm.dependents.get(id) ?? []) {
     const job = farm.jobs.get(dependent);

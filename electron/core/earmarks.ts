@@ -1,7 +1,7 @@
 import { fitsEmpty, isServing, limitsAllow } from './leases.ts';
 import type { FarmNode, QueueClass } from './model.ts';
 import { hasWaiting, headOf } from './queue.ts';
-import type { FarmState } from './state.ts';
+import { type FarmState, markNode } from './state.ts';
 
 /**
  * Nodes that are kept free for a class. Work that needs much of a node, or all of it, would never start on a farm that is busy with
@@ -56,7 +56,7 @@ export function dropEarmark(farm: FarmState, node: FarmNode): void {
   node.earmark = null;
   queueClass.earmarks.delete(node);
   if (queueClass.earmarks.size === 0) farm.earmarked.delete(queueClass);
-  farm.dirtyNodes.add(node);
+  markNode(farm, node);
 }
 
 /** @returns true unless the node is kept free for another class */

@@ -48,7 +48,7 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
   const behind = ahead === 0 ? 'it is next in its queue' : `${ahead} tasks of higher priority or of earlier jobs go before it`;
   const sharing = sharingSentence(farm, job);
   if (nodes.open > 0) return answer(`It is about to be placed; ${behind}.${sharing}`, nodes.obstacles, ahead);
-  const making = [...job.shared.queueClass.earmarks].filter((node) => [...node.tasks].some((task) => task.makesRoomFor !== null));
+  const making = [...job.shared.queueClass.earmarks].filter((node) => node.tasks.some((task) => task.makesRoomFor !== null));
   if (making.length > 0)
     return answer(`Room is being made for it: work of lower priority is ending on ${names(making)}.`, nodes.obstacles, ahead);
   const busy = nodes.able === 1 ? 'The node that can serve it is busy' : `All ${nodes.able} nodes that can serve it are busy`;
@@ -194,9 +194,9 @@ function describeHindrance(
     case 'cpu':
       return shortage('of CPU', 'cores', needs.cpu, kept, alone, (node) => node.cpuMilli / 1000);
     case 'ramMb':
-      return shortage('of memory', 'MB', needs.ramMb, kept, alone, (node) => node.description.capacity.ramMb);
+      return shortage('of memory', 'MB', needs.ramMb, kept, alone, (node) => node.ramMb);
     case 'diskMb':
-      return shortage('of disk', 'MB', needs.diskMb, kept, alone, (node) => node.description.capacity.diskMb);
+      return shortage('of disk', 'MB', needs.diskMb, kept, alone, (node) => node.diskMb);
     case 'gpus':
       return shortage('', 'GPUs', needs.gpus, kept, alone, (node) => node.gpus.length);
     case 'gpuModel':
@@ -298,7 +298,7 @@ function busySentence(kept: readonly FarmNode[], job: Job): string {
     return `${nodesText(kept.length)} that can serve it ${are(kept)} in use, and it wants one for itself`;
   const full = kept.filter((node) => node.usedSlots >= slotsOf(node)).length;
   const ramMb = job.shared.policy.requirements.ramMb;
-  const freeRamMb = Math.max(...kept.map((node) => node.description.capacity.ramMb - node.usedRamMb));
+  const freeRamMb = Math.max(...kept.map((node) => node.ramMb - node.usedRamMb));
   const rest = kept.length - full;
   if (rest === 0) return `${nodesText(kept.length)} that can serve it have all their slots in use`;
   return `${nodesText(kept.length)} that can serve it are busy (${full} without a free slot; it needs ${ramMb} MB, at most ${freeRamMb} MB are free)`;

@@ -3,7 +3,7 @@ import { END_REASONS, type EndReason } from '../../shared/job.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { couldServe } from './leases.ts';
 import { type Activity, activityOf, type FarmNode, type Job, type Task } from './model.ts';
-import { type FarmState, nodeChanged } from './state.ts';
+import { type FarmState, markNode, nodeChanged } from './state.ts';
 
 /**
  * Who is to blame: the machine or the job. A task that failed is tried on another node, and what happens there decides.
@@ -32,7 +32,7 @@ export function noteCompleted(farm: FarmState, node: FarmNode, task: Task): void
   node.strikes = 0;
   node.probation = false;
   node.healthReason = null;
-  farm.dirtyNodes.add(node);
+  markNode(farm, node);
   nodeChanged(farm, node);
 }
 
@@ -88,7 +88,7 @@ export function beginProbation(farm: FarmState, node: FarmNode): void {
   node.probation = true;
   node.failedJob = null;
   node.healthReason = `on probation after: ${node.healthReason ?? 'failures'}`;
-  farm.dirtyNodes.add(node);
+  markNode(farm, node);
   nodeChanged(farm, node);
 }
 

@@ -26,7 +26,7 @@ export function violations(farm: FarmState): string[] {
   checkPreemptible(farm, found);
   checkOwners(farm, found);
   checkOpenLists(farm, found);
-  if (farm.dirtyNodes.size === 0 && farm.dirtyClasses.size === 0) checkNothingMissed(farm, found);
+  if (farm.dirtyNodes.length === 0 && farm.dirtyClasses.length === 0) checkNothingMissed(farm, found);
   checkDependencies(farm, found);
   checkDeadlines(farm, found);
   return found;
@@ -42,9 +42,10 @@ function checkJob(farm: FarmState, job: Job, found: string[]): void {
   const activity = job.activity;
   if (activity === null) return;
   const seen = { QUEUED: 0, ASSIGNED: 0, RUNNING: 0 };
-  for (const [index, task] of activity.tasks) {
+  for (const task of activity.tasks.values()) {
+    const { index } = task;
     const taskName = `task ${job.id}.${index}`;
-    if (task.job !== job || task.index !== index) found.push(`${taskName} is filed under the wrong name`);
+    if (task.job !== job || activity.tasks.get(index) !== task) found.push(`${taskName} is filed under the wrong name`);
     if (task.state !== 'QUEUED' && task.state !== 'ASSIGNED' && task.state !== 'RUNNING') {
       found.push(`${taskName} is ${task.state} and still in memory`);
       continue;
@@ -52,7 +53,7 @@ function checkJob(farm: FarmState, job: Job, found: string[]): void {
     seen[task.state]++;
     const live = task.state !== 'QUEUED';
     if (live !== (task.node !== null)) found.push(`${taskName} is ${task.state} ${live ? 'without' : 'with'} a node`);
-    if (live && !(task.node?.tasks.has(task) ?? false)) found.push(`${taskName} is not among the attempts of its node`);
+    if (live && !(task.node?.tasks.includes(task) ?? false)) found.push(`${taskName} is not among the attempts of its node`);
     if (live && farm.nodes.get(task.node?.id as FarmNode['id']) !== task.node) found.push(`${taskName} is on a node that is gone`);
     const times = activity.requeued.filter((other) => other === index).length + (activity.gate?.returned.has(index) ? 1 : 0);
     if (!live && times !== 1) found.push(`${taskName} is not queued exactly once`);
@@ -135,7 +136,7 @@ function checkTotals(farm: FarmState, found: string[]): void {
 function checkLimits(farm: FarmState, found: string[]): void {
   const used = new Map<string, number>();
   for (const node of farm.nodes.values()) {
-    const demands = [...node.tasks].map((task) => task.job.shared.queueClass.demand);
+    const demands = node.tasks.map((task) => task.job.shared.queueClass.demand);
     for (const lease of node.stopping.values()) demands.push(lease.demand);
     for (const demand of demands) for (const { limit, amount } of demand.limits) used.set(limit.name, (used.get(limit.name) ?? 0) + amount);
   }
@@ -244,8 +245,7 @@ function checkOpenLists(farm: FarmState, found: string[]): void {
       if ((bits & FIT.yes) !== 0 && misfits(node, queueClass).length > 0) found.push(`node ${node.id} remembers a class that does not fit`);
       const fits =
         isServing(node) && mayTake(node, queueClass) && misfits(node, queueClass).length === 0 && fitsNow(node, queueClass.demand);
-      if (fits && !listed.has(node) && !farm.dirtyNodes.has(node))
-        found.push(`node ${node.id} fits class ${queueClass.key} and is not in its list`);
+      if (fits && !listed.has(node) && !node.isDirty) found.push(`node ${node.id} fits class ${queueClass.key} and is not in its list`);
       listed.delete(node);
     }
     if (listed.size > 0) found.push(`class ${queueClass.key} lists nodes that are gone`);

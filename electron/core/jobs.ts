@@ -42,12 +42,12 @@ export function inputFailed(farm: FarmState, event: EventOf<'input-failed'>): vo
 
 /** Stops the jobs that fail everywhere. Tells the dependents of the tasks and jobs that ended in this step; those that end by it are told of in turn. */
 export function settleDependents(farm: FarmState): void {
-  for (const { job: id, reason } of farm.hopeless.splice(0)) {
-    const job = farm.jobs.get(id);
-    if (job !== undefined) endWaiting(farm, job, 'FAILED', reason, 'CANCELLED');
+  for (let stopped = farm.hopeless.shift(); stopped !== undefined; stopped = farm.hopeless.shift()) {
+    const job = farm.jobs.get(stopped.job);
+    if (job !== undefined) endWaiting(farm, job, 'FAILED', stopped.reason, 'CANCELLED');
   }
-  for (const { job, index } of farm.completed.splice(0))
-    for (const dependent of dependentsOf(farm, job)) openTask(farm, dependent, job, index);
+  for (let done = farm.completed.shift(); done !== undefined; done = farm.completed.shift())
+    for (const dependent of dependentsOf(farm, done.job)) openTask(farm, dependent, done.job, done.index);
   for (let ended = farm.ended.pop(); ended !== undefined; ended = farm.ended.pop())
     for (const job of dependentsOf(farm, ended.id)) {
       const until = stopWaiting(farm, job, ended.id);
@@ -78,11 +78,10 @@ export function setPriority(farm: FarmState, event: EventOf<'set-priority'>): vo
 }
 
 export function enterJob(farm: FarmState, id: JobId, owner: string, policy: JobPolicy, taskCount: number, submittedAt: number): Job {
-  if (farm.jobs.has(id)) throw new Error(`job ${id} is already in the farm`);
   const { shared, isNew } = sharePolicy(farm, policy);
   if (isNew) meetNodes(farm, shared.queueClass);
   const job = new Job(id, ownerOf(farm, owner), shared, taskCount, submittedAt);
-  farm.jobs.set(id, job);
+  farm.jobs.add(job);
   if (id > farm.lastJob) farm.lastJob = id;
   farm.jobCounts.SUBMITTED++;
   return job;

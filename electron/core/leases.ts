@@ -1,7 +1,7 @@
 import { holds, type Labels } from '../../shared/label-expression.ts';
 import type { Gpu, NodeDescription } from '../../shared/node.ts';
 import { type Demand, type FarmNode, FIT, type GpuSlot, NONE, type QueueClass, type Task } from './model.ts';
-import type { FarmState } from './state.ts';
+import { type FarmState, markClass, markNode } from './state.ts';
 
 /** What nodes have, what attempts reserve of it, and what fits. Reserved at assignment, released once. */
 
@@ -98,19 +98,18 @@ export function hasLabel(labels: NodeDescription['labels'], label: string): bool
 
 /** Attempts the node may have at once now. */
 export function slotsOf(node: FarmNode): number {
-  return node.probation ? 1 : node.description.maxParallel;
+  return node.probation ? 1 : node.maxParallel;
 }
 
 /** @returns true when what is free on the node suffices; farm-wide limits are another matter */
 export function fitsNow(node: FarmNode, demand: Demand): boolean {
-  const capacity = node.description.capacity;
   return (
     node.usedSlots < slotsOf(node) &&
     node.exclusive === 0 &&
     (!demand.exclusive || node.usedSlots === 0) &&
     demand.cpuMilli <= node.cpuMilli - node.usedCpuMilli &&
-    demand.ramMb <= capacity.ramMb - node.usedRamMb &&
-    demand.diskMb <= Math.max(0, capacity.diskMb - node.usedDiskMb) &&
+    demand.ramMb <= node.ramMb - node.usedRamMb &&
+    demand.diskMb <= Math.max(0, node.diskMb - node.usedDiskMb) &&
     (demand.gpus === 0 || demand.gpus <= freeGpus(node, demand).length)
   );
 }
@@ -119,7 +118,6 @@ export function fitsNow(node: FarmNode, demand: Demand): boolean {
 export function fitsWithout(node: FarmNode, demand: Demand, ended: readonly Task[]): boolean {
   const held = ended.map((task) => task.job.shared.queueClass.demand);
   const sum = (what: 'cpuMilli' | 'ramMb' | 'diskMb') => held.reduce((total, one) => total + one[what], 0);
-  const { capacity } = node.description;
   const slots = node.usedSlots - ended.length;
   if (node.exclusive > held.filter(({ exclusive }) => exclusive).length || (demand.exclusive && slots > 0)) return false;
   const gpuIds = new Set(ended.flatMap(({ gpus }) => gpus));
@@ -127,8 +125,8 @@ export function fitsWithout(node: FarmNode, demand: Demand, ended: readonly Task
   return (
     slots < slotsOf(node) &&
     demand.cpuMilli <= node.cpuMilli - node.usedCpuMilli + sum('cpuMilli') &&
-    demand.ramMb <= capacity.ramMb - node.usedRamMb + sum('ramMb') &&
-    demand.diskMb <= Math.max(0, capacity.diskMb - node.usedDiskMb + sum('diskMb')) &&
+    demand.ramMb <= node.ramMb - node.usedRamMb + sum('ramMb') &&
+    demand.diskMb <= Math.max(0, node.diskMb - node.usedDiskMb + sum('diskMb')) &&
     (demand.gpus === 0 || (node.unknownGpus === 0 && gpus.length >= demand.gpus))
   );
 }
@@ -190,10 +188,10 @@ export function release(farm: FarmState, node: FarmNode, demand: Demand, gpus: r
   }
   for (const { limit, amount } of demand.limits) {
     limit.used -= amount;
-    for (const queueClass of limit.classes) farm.dirtyClasses.add(queueClass);
+    for (const queueClass of limit.classes) markClass(farm, queueClass);
   }
   if (node.shrunk) noteShrunk(node);
-  farm.dirtyNodes.add(node);
+  markNode(farm, node);
 }
 
 /** The node says anew what it is; what is reserved stays reserved. */
@@ -201,6 +199,9 @@ export function describe(node: FarmNode, description: NodeDescription): void {
   node.description = description;
   node.ownerAvailability = description.availability;
   node.cpuMilli = Math.floor(description.capacity.cpu * 1000 + 1e-6);
+  node.ramMb = description.capacity.ramMb;
+  node.diskMb = description.capacity.diskMb;
+  node.maxParallel = description.maxParallel;
   // Asked of those that hold them: a GPU may leave a description, and come back while its attempt still runs.
   const busy = new Set([...node.tasks, ...node.stopping.values()].flatMap(({ gpus }) => gpus));
   node.gpus = description.capacity.gpus.map(
@@ -233,10 +234,6 @@ function gpuSuffices(gpu: GpuSlot, demand: Demand): boolean {
 }
 
 function noteShrunk(node: FarmNode): void {
-  const { capacity, maxParallel } = node.description;
   node.shrunk =
-    node.usedCpuMilli > node.cpuMilli ||
-    node.usedRamMb > capacity.ramMb ||
-    node.usedDiskMb > capacity.diskMb ||
-    node.usedSlots > maxParallel;
+    node.usedCpuMilli > node.cpuMilli || node.usedRamMb > node.ramMb || node.usedDiskMb > node.diskMb || node.usedSlots > node.maxParallel;
 }

@@ -5,6 +5,7 @@ import type { Availability, Metrics, NodeDescription, NodeRow } from '../../shar
 import type { Phase } from '../../shared/protocol.ts';
 import type { JobPolicy, Until } from './events.ts';
 import type { Gate } from './gate.ts';
+import { TaskTable } from './task-table.ts';
 
 /**
  * What a farm consists of: owners, the classes of the queue, jobs, tasks and nodes.
@@ -116,6 +117,8 @@ export interface QueueClass {
   readonly earmarks: Set<FarmNode>;
   /** Living jobs. */
   jobs: number;
+  /** It is among the farm's `dirtyClasses`. */
+  isDirty: boolean;
 }
 
 /** A policy shared by all jobs whose policies say the same. */
@@ -180,7 +183,7 @@ export interface Refusal {
 /** What a job needs once something of it has moved, or while it waits for other jobs. */
 export class Activity {
   /** Tasks that are ASSIGNED or RUNNING, and those that are QUEUED again. */
-  readonly tasks = new Map<number, Task>();
+  readonly tasks = new TaskTable<Task>();
   /** Indices of `tasks` that are QUEUED again; taken from the end. */
   readonly requeued: number[] = [];
   /** Tasks at or after the cursor that have left QUEUED or ended. */
@@ -294,9 +297,16 @@ export class FarmNode {
   /** Images that started here; bounded. */
   readonly images = new Set<string>();
 
-  readonly tasks = new Set<Task>();
+  /** Its attempts, oldest first. */
+  readonly tasks: Task[] = [];
+  /** It is among the farm's `dirtyNodes`. */
+  isDirty = false;
   readonly stopping = new Map<AttemptId, StoppingLease>();
+  /** What of its description is asked for at every placement. */
   cpuMilli = 0;
+  ramMb = 0;
+  diskMb = 0;
+  maxParallel = 0;
   usedCpuMilli = 0;
   usedRamMb = 0;
   usedDiskMb = 0;

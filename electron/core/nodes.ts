@@ -33,7 +33,7 @@ export function recoverNodes(farm: FarmState, rows: readonly NodeRow[]): void {
 /** After a start, nodes with attempts get as long to come back as a silent node gets. */
 export function awaitRecoveredNodes(farm: FarmState): void {
   for (const node of farm.nodes.values()) {
-    if (node.tasks.size === 0) continue;
+    if (node.tasks.length === 0) continue;
     node.presence = 'grace';
     node.recovered = true;
     node.graceUntilMs = farm.now.elapsedMs + farm.config.offlineAfterMs;

@@ -11,7 +11,7 @@ import { PlacementOrder } from './order.ts';
 import { leastUrgent, makeRoom, notePreemptible } from './preemption.ts';
 import { firstJobs, goesBefore, hasWaiting, headOf, highestWaiting, park, unpark } from './queue.ts';
 import { openFreshTasks, rowOfTask } from './rows.ts';
-import { type FarmState, nodeChanged } from './state.ts';
+import { type FarmState, markClass, markNode, nodeChanged } from './state.ts';
 import { moveTask, settleJob } from './tasks.ts';
 
 /** Jobs looked at behind the head of a class when a free node is none for the head. */
@@ -27,16 +27,15 @@ export function placeAll(farm: FarmState): void {
   reviewEarmarks(farm);
   // A node that is not kept free any more, because who it was kept for went elsewhere, is offered once more.
   do placeMarked(farm);
-  while (farm.dirtyNodes.size > 0);
+  while (farm.dirtyNodes.length > 0);
 }
 
 function placeMarked(farm: FarmState): void {
   const [node] = farm.dirtyNodes;
-  const isFull = node !== undefined && farm.dirtyNodes.size === 1 && fillAlone(farm, node);
-  if (isFull) farm.dirtyNodes.delete(node);
-  for (const dirty of farm.dirtyNodes) offerNode(farm, dirty);
-  farm.dirtyNodes.clear();
-  if (farm.dirtyClasses.size === 0) return;
+  const isFull = node !== undefined && farm.dirtyNodes.length === 1 && fillAlone(farm, node);
+  if (!isFull) for (const dirty of farm.dirtyNodes) offerNode(farm, dirty);
+  unmark(farm.dirtyNodes);
+  if (farm.dirtyClasses.length === 0) return;
   // Before the less urgent takes what little is free where room is to be made; and once more after all that can go without.
   makeRoomForDirty(farm);
   if (!isFull) {
@@ -44,7 +43,12 @@ function placeMarked(farm: FarmState): void {
     makeRoomForDirty(farm);
   }
   // Placing marks classes too, but gives nobody anything.
-  farm.dirtyClasses.clear();
+  unmark(farm.dirtyClasses);
+}
+
+function unmark(marked: { isDirty: boolean }[]): void {
+  // One by one, because a list that is cut to nothing gives away its room.
+  for (let one = marked.pop(); one !== undefined; one = marked.pop()) one.isDirty = false;
 }
 
 /**
@@ -69,7 +73,7 @@ function fillAlone(farm: FarmState, node: FarmNode): boolean {
     if (best === undefined) return false;
     listWhenOpen(node, best.shared.queueClass);
     if (placeJob(farm, best) !== 'yes') return false;
-    if (node.usedSlots >= slotsOf(node) || node.exclusive > 0) return farm.dirtyNodes.size === 1;
+    if (node.usedSlots >= slotsOf(node) || node.exclusive > 0) return farm.dirtyNodes.length === 1;
   }
   return false;
 }
@@ -97,14 +101,14 @@ export function meetNodes(farm: FarmState, queueClass: QueueClass): void {
 
 /** A node came, left or changed what it is: jobs that nobody could serve get another chance. */
 export function noteNodeChanged(farm: FarmState, node: FarmNode): void {
-  farm.dirtyNodes.add(node);
+  markNode(farm, node);
   for (const queueClass of farm.classes.values()) unpark(farm, queueClass);
 }
 
 /** Takes a removed node out of all lists. */
 export function forgetNode(farm: FarmState, node: FarmNode): void {
   dropEarmark(farm, node);
-  farm.dirtyNodes.delete(node);
+  if (node.isDirty) farm.dirtyNodes.splice(farm.dirtyNodes.indexOf(node), 1);
   for (const queueClass of farm.classes.values()) {
     if ((fitBits(node, queueClass) & FIT.listed) === 0) continue;
     unlist(node, queueClass, queueClass.open.indexOf(node));
@@ -168,7 +172,7 @@ function offerNode(farm: FarmState, node: FarmNode): void {
   for (const queueClass of farm.classes.values()) {
     const isListed = listWhenOpen(node, queueClass);
     if (!hasWaiting(queueClass)) continue;
-    if (isListed) farm.dirtyClasses.add(queueClass);
+    if (isListed) markClass(farm, queueClass);
     else considerEarmark(farm, node, queueClass);
   }
 }
@@ -262,7 +266,7 @@ function hasWishes(job: Job): boolean {
 
 function suitability(job: Job, node: FarmNode): Suitability {
   const demand = job.shared.queueClass.demand;
-  const ramMb = node.description.capacity.ramMb;
+  const { ramMb } = node;
   const slots = slotsOf(node);
   const image = job.shared.policy.image;
   const freeCpu = (node.cpuMilli - node.usedCpuMilli - demand.cpuMilli) / node.cpuMilli;
@@ -320,7 +324,7 @@ function takeFresh(job: Job): Task {
     activity.skipped ??= new Set();
     activity.skipped.add(task.index);
   }
-  activity.tasks.set(task.index, task);
+  activity.tasks.add(task);
   // Behind the cursor nothing is skipped; a set that has done its work goes.
   if (activity.skipped?.size === 0) activity.skipped = null;
   return task;
@@ -340,7 +344,7 @@ function assign(farm: FarmState, task: Task, node: FarmNode): void {
   job.owner.live++;
   prepay(farm, task);
   moveTask(farm, task, 'ASSIGNED');
-  node.tasks.add(task);
+  node.tasks.push(task);
   notePreemptible(farm, task);
   noteZone(job, node);
   scheduleCheck(farm, node, farm.now.elapsedMs + farm.config.assignTimeoutMs);

@@ -109,7 +109,7 @@ function mayBeCleared(farm: FarmState, node: FarmNode, queueClass: QueueClass, h
 
 /** @returns the attempts whose end makes room at the least loss, as few as will do; undefined when all together do not */
 function victimsOn(farm: FarmState, node: FarmNode, queueClass: QueueClass, head: Job): Task[] | undefined {
-  const possible = [...node.tasks]
+  const possible = node.tasks
     .filter((task) => isVictim(farm, task, head))
     .sort((one, other) => lossOf(farm, one) - lossOf(farm, other) || one.job.priority - other.job.priority);
   const chosen: Task[] = [];

@@ -64,7 +64,7 @@ export function jobEta(farm: FarmState, id: JobId): JobView['eta'] {
 }
 
 export function jobIds(farm: FarmState): JobId[] {
-  return [...farm.jobs.keys()];
+  return Array.from(farm.jobs.values(), ({ id }) => id);
 }
 
 /**
@@ -146,7 +146,7 @@ export function nodeSummary(farm: FarmState, node: NodeId): NodeSummary | undefi
     reason: reasonOf(found),
     used: { cpu: found.usedCpuMilli / 1000, ramMb: found.usedRamMb, gpus, slots: found.usedSlots },
     metrics: found.metrics,
-    running: [...found.tasks].map((task) => attemptId(task.job.id, task.index, task.attempt)),
+    running: found.tasks.map((task) => attemptId(task.job.id, task.index, task.attempt)),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Bucket, Job, Lane, Owner, QueueClass } from './model.ts';
 import { openTasks } from './rows.ts';
-import type { FarmState } from './state.ts';
+import { type FarmState, markClass } from './state.ts';
 
 /**
  * The queue: by requirement class, inside by priority, inside by owner (who has had least goes first), and each owner's
@@ -30,7 +30,7 @@ export function updateQueue(farm: FarmState, job: Job): void {
     if (!hasWaiting(queueClass)) queueClass.waitingSinceMs = farm.now.elapsedMs;
     enter(laneOf(bucketOf(queueClass, job.priority), job.owner), job);
   }
-  farm.dirtyClasses.add(queueClass);
+  markClass(farm, queueClass);
 }
 
 /** @returns true when the job has tasks that may be placed */
@@ -88,7 +88,7 @@ export function unblockLanes(farm: FarmState, owner: Owner): void {
   for (const lane of owner.blockedLanes) {
     lane.standing = 'out';
     if (lane.live > 0) pushLane(lane);
-    farm.dirtyClasses.add(lane.bucket.queueClass);
+    markClass(farm, lane.bucket.queueClass);
   }
   owner.blockedLanes.clear();
 }

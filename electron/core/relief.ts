@@ -11,7 +11,7 @@ const RESOURCES = {
   ramMb: {
     text: (amount: number) => memoryText(amount),
     of: 'of memory',
-    free: (node: FarmNode) => node.description.capacity.ramMb - node.usedRamMb,
+    free: (node: FarmNode) => node.ramMb - node.usedRamMb,
   },
   cpuMilli: {
     text: (amount: number) => `${amount / 1_000} ${amount === 1_000 ? 'core' : 'cores'}`,
@@ -21,7 +21,7 @@ const RESOURCES = {
   diskMb: {
     text: (amount: number) => memoryText(amount),
     of: 'of disk',
-    free: (node: FarmNode) => node.description.capacity.diskMb - node.usedDiskMb,
+    free: (node: FarmNode) => node.diskMb - node.usedDiskMb,
   },
 } as const;
 type Resource = keyof typeof RESOURCES;

@@ -1,4 +1,4 @@
-import type { JobId } from '../../shared/ids.ts';
+import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { JobRow, TaskCounts, TaskRow } from '../../shared/job.ts';
 import { isTerminal } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
@@ -64,8 +64,17 @@ export function rowOfJob(job: Job, finishedAt: number | null, restState?: 'CANCE
   };
 }
 
+type Ending = Pick<TaskRow, 'finishedAt' | 'exitCode' | 'reason' | 'message'>;
+
+const NOT_ENDED: Ending = { finishedAt: null, exitCode: null, reason: null, message: null };
+
 /** @returns the row of a task that has not ended */
 export function rowOfTask(task: Task): TaskRow {
+  return rowOfAttempt(task, task.node === null ? null : task.node.id, NOT_ENDED);
+}
+
+/** @returns the row of a task whose attempt on this node has ended, and perhaps the task with it (`finishedAt`) */
+export function rowOfAttempt(task: Task, node: NodeId | null, { finishedAt, exitCode, reason, message }: Ending): TaskRow {
   return {
     job: task.job.id,
     index: task.index,
@@ -73,14 +82,14 @@ export function rowOfTask(task: Task): TaskRow {
     attempt: task.attempt,
     retriesUsed: task.retriesUsed,
     requeues: task.requeues,
-    node: task.node === null ? null : task.node.id,
+    node,
     avoid: task.avoid,
     assignedAt: task.assignedAt,
     startedAt: task.startedAt,
-    finishedAt: null,
-    exitCode: null,
-    reason: null,
-    message: null,
+    finishedAt,
+    exitCode,
+    reason,
+    message,
   };
 }
 

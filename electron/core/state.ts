@@ -3,12 +3,13 @@ import type { JobState, TaskState } from '../../shared/job.ts';
 import type { FarmConfig } from './config.ts';
 import type { CoordinatorEffect } from './effects.ts';
 import type { Now } from './events.ts';
+import { JobTable } from './job-table.ts';
 import type { FarmNode, Job, Limit, Owner, QueueClass, SharedPolicy, Task } from './model.ts';
 
 /** The whole farm in memory. Only the files of this folder write to it; everybody else reads through `queries.ts`. */
 export interface FarmState {
   readonly config: FarmConfig;
-  readonly jobs: Map<JobId, Job>;
+  readonly jobs: JobTable;
   /** The highest id of a job so far. */
   lastJob: number;
   readonly nodes: Map<NodeId, FarmNode>;
@@ -26,14 +27,14 @@ export interface FarmState {
   readonly holders: Map<BlobId, Set<FarmNode>>;
   /** Binary heap by time; an entry is valid when it equals its node's `checkAtMs`. */
   readonly deadlines: { readonly atMs: number; readonly node: FarmNode }[];
-  /** Nodes that may have more to give since the last placement. */
-  readonly dirtyNodes: Set<FarmNode>;
+  /** Nodes that may have more to give since the last placement (`FarmNode.isDirty`). */
+  readonly dirtyNodes: FarmNode[];
   /** Attempts that may be asked to make room, by the priority of their jobs. */
   readonly preemptible: Map<number, Set<Task>>;
   /** Classes that a node is kept free for. */
   readonly earmarked: Set<QueueClass>;
-  /** Classes that may have more to place since the last placement. */
-  readonly dirtyClasses: Set<QueueClass>;
+  /** Classes that may have more to place since the last placement (`QueueClass.isDirty`). */
+  readonly dirtyClasses: QueueClass[];
   /** Tasks that completed in this step and whose job has dependents that have yet to hear of it. */
   readonly completed: { readonly job: JobId; readonly index: number }[];
   /** Jobs that fail everywhere, and why they are to be stopped; at the end of this step. */
@@ -58,7 +59,7 @@ export function createFarm(config: FarmConfig): FarmState {
   for (const [name, capacity] of Object.entries(config.limits)) limits.set(name, { name, capacity, used: 0, classes: new Set() });
   return {
     config,
-    jobs: new Map(),
+    jobs: new JobTable(),
     lastJob: 0,
     nodes: new Map(),
     owners: new Map(),
@@ -70,10 +71,10 @@ export function createFarm(config: FarmConfig): FarmState {
     dependents: new Map(),
     holders: new Map(),
     deadlines: [],
-    dirtyNodes: new Set(),
+    dirtyNodes: [],
     preemptible: new Map(),
     earmarked: new Set(),
-    dirtyClasses: new Set(),
+    dirtyClasses: [],
     completed: [],
     hopeless: [],
     ended: [],
@@ -99,4 +100,18 @@ export function nodeChanged(farm: FarmState, node: FarmNode): void {
   if (node.announced === farm.stepNumber) return;
   node.announced = farm.stepNumber;
   farm.effects.push({ type: 'node-changed', node: node.id });
+}
+
+/** The node may have more to give: it is looked at by the next placement. */
+export function markNode(farm: FarmState, node: FarmNode): void {
+  if (node.isDirty) return;
+  node.isDirty = true;
+  farm.dirtyNodes.push(node);
+}
+
+/** The class may have more to place: it is looked at by the next placement. */
+export function markClass(farm: FarmState, queueClass: QueueClass): void {
+  if (queueClass.isDirty) return;
+  queueClass.isDirty = true;
+  farm.dirtyClasses.push(queueClass);
 }

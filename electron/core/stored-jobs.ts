@@ -113,7 +113,7 @@ function restoreTask(farm: FarmState, job: Job, row: TaskRow): void {
   task.assignedAt = row.assignedAt;
   task.startedAt = row.startedAt;
   task.sinceMs = farm.now.elapsedMs;
-  node.tasks.add(task);
+  node.tasks.push(task);
   reserveAdopted(node, job.shared.queueClass.demand);
 }
 
@@ -156,7 +156,7 @@ function addTask(farm: FarmState, job: Job, row: TaskRow): Task {
   const activity = activityOf(job);
   const task = new Task(job, row.index);
   task.attempt = row.attempt;
-  activity.tasks.set(row.index, task);
+  activity.tasks.add(task);
   queueAgain(activity, row.index);
   farm.taskCounts[job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED']++;
   return task;

@@ -1,6 +1,6 @@
 import { type AttemptId, attemptId } from '../../shared/ids.ts';
-import type { EndReason, JobState, TaskRow, TaskState } from '../../shared/job.ts';
-import { isTerminal, TRANSITIONS } from '../../shared/job.ts';
+import type { EndReason, JobState, TaskState } from '../../shared/job.ts';
+import { isTerminal, TASK_STATES, TRANSITIONS } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { AttemptEnd } from '../../shared/protocol.ts';
 import { unsharePolicy } from './classes.ts';
@@ -13,7 +13,7 @@ import { type Activity, activityOf, type FarmNode, type Job, NONE, type Task } f
 import { forgetPreemptible } from './preemption.ts';
 import { isAtCap, leaveQueue, unblockLanes, updateQueue } from './queue.ts';
 import { outcomeOf } from './retries.ts';
-import { rowOfJob, rowOfTask, taskCounts, waitingTasks } from './rows.ts';
+import { rowOfAttempt, rowOfJob, waitingTasks } from './rows.ts';
 import { type FarmState, jobChanged, nodeChanged } from './state.ts';
 
 /** What happens to one task, and the state of its job that follows from it. */
@@ -137,16 +137,18 @@ export function stateOf(job: Job): JobState {
 /** The job has nothing left to do: it is stored and forgotten, and its dependents hear of it at the end of the step. */
 export function endJob(farm: FarmState, job: Job, state: JobState, restState?: 'CANCELLED' | 'FAILED'): void {
   setJobState(farm, job, state);
-  farm.effects.push({ type: 'save-job', row: rowOfJob(job, farm.now.wallMs, restState) });
+  const row = rowOfJob(job, farm.now.wallMs, restState);
+  farm.effects.push({ type: 'save-job', row });
   jobChanged(farm, job);
-  const counts = taskCounts(job);
-  for (const key of Object.keys(counts) as TaskState[]) farm.taskCounts[key] -= counts[key];
+  for (const one of TASK_STATES) farm.taskCounts[one] -= row.counts[one];
   farm.jobCounts[state]--;
   leaveQueue(job);
   forgetDependencies(farm, job);
   farm.jobs.delete(job.id);
   unsharePolicy(farm, job.shared);
   farm.ended.push({ id: job.id, state });
+  // A job that has waited long is old to the collector, which would keep what an old object refers to although both are garbage.
+  job.activity = null;
 }
 
 export function setJobState(farm: FarmState, job: Job, state: JobState): void {
@@ -156,7 +158,7 @@ export function setJobState(farm: FarmState, job: Job, state: JobState): void {
 }
 
 function leaveNode(farm: FarmState, task: Task, node: FarmNode, aftermath: Aftermath, reason: EndReason): void {
-  node.tasks.delete(task);
+  takeOut(node.tasks, task);
   forgetPreemptible(farm, task, task.job.priority);
   task.makesRoomFor = null;
   leaveOwner(farm, task);
@@ -184,11 +186,12 @@ function leaveOwner(farm: FarmState, task: Task): void {
 }
 
 function leaveZone(task: Task, node: FarmNode): void {
+  const zones = task.job.activity?.zones ?? null;
+  if (zones === null) return;
   const { zone } = node.description;
-  const zones = task.job.activity?.zones;
-  const live = zones?.get(zone) ?? 0;
-  if (live > 1) zones?.set(zone, live - 1);
-  else zones?.delete(zone);
+  const live = zones.get(zone) ?? 0;
+  if (live > 1) zones.set(zone, live - 1);
+  else zones.delete(zone);
 }
 
 function noteCompletion(farm: FarmState, task: Task, node: FarmNode, ranForMs: number): void {
@@ -234,34 +237,34 @@ function isFailure(reason: EndReason): boolean {
 
 function finishMove(farm: FarmState, task: Task, state: TaskState, node: FarmNode, end: End): void {
   const activity = activityOf(task.job);
-  const startedAt = task.startedAt;
+  const { exitCode, reason, message } = end;
   moveTask(farm, task, state);
   task.node = null;
   task.gpus = NONE;
   task.frozenSinceMs = 0;
   task.phase = null;
-  const row: TaskRow = {
-    ...rowOfTask(task),
-    startedAt,
-    exitCode: end.exitCode,
-    reason: end.reason,
-    message: end.message,
-  };
   if (state === 'QUEUED') {
     task.assignedAt = null;
     task.startedAt = null;
     activity.requeued.push(task.index);
-    farm.effects.push({ type: 'save-task', row: { ...row, assignedAt: null, startedAt: null } });
+    farm.effects.push({ type: 'save-task', row: rowOfAttempt(task, null, { finishedAt: null, exitCode, reason, message }) });
     return;
   }
   activity.tasks.delete(task.index);
   if (state === 'COMPLETED' && farm.dependents.has(task.job.id)) farm.completed.push({ job: task.job.id, index: task.index });
   if (state === 'FAILED' || state === 'TIMED_OUT') activity.reason = reasonOfFailure(task.job, activity, end);
-  farm.effects.push({ type: 'save-task', row: { ...row, node: node.id, finishedAt: farm.now.wallMs } });
+  farm.effects.push({ type: 'save-task', row: rowOfAttempt(task, node.id, { finishedAt: farm.now.wallMs, exitCode, reason, message }) });
 }
 
 function reasonOfFailure(job: Job, activity: Activity, end: End): string {
   const last = end.message ?? (end.exitCode === null ? end.reason : `exit code ${end.exitCode}`);
   if (job.taskCount === 1) return last;
   return `${activity.failed + activity.timedOut} of ${job.taskCount} tasks failed; the last: ${last}`;
+}
+
+/** Takes one out of a short list and keeps the order; makes nothing, as `splice` does. */
+function takeOut<Item>(items: Item[], item: Item): void {
+  const from = items.indexOf(item);
+  for (let at = from; at < items.length - 1; at++) items[at] = items[at + 1] as Item;
+  items.pop();
 }
