@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'electron-vite';
+import { thirdPartyNotice } from './third-party-notice.ts';
 
 const at = (path: string) => resolve(import.meta.dirname, path);
 
@@ -23,13 +24,15 @@ export const withDecoder = (folder: string) => ({
   },
 });
 
+const notice = thirdPartyNotice({ folder: at('out'), copied: ['wasm-vips'] });
+
 /**
  * One build of the desktop app: `out/main`, `out/preload` and `out/renderer`. The last is also the dashboard of a headless
  * coordinator, so it must hold under `default-src 'self'`: no inline script or style, and nothing as a data: URL but pictures.
  */
 export default defineConfig({
   main: {
-    plugins: [withoutCompiledParts, withDecoder('')],
+    plugins: [withoutCompiledParts, withDecoder(''), notice],
     // Its build for Node names a variable that the build of this app names too.
     resolve: { alias: { fflate: at('node_modules/fflate/esm/browser.js') } },
     // Libraries are bundled: the app starts from a few files instead of two thousand, and ships nothing that it does not use.
@@ -49,6 +52,7 @@ export default defineConfig({
     },
   },
   preload: {
+    plugins: [notice],
     // The sandbox gives a preload no modules of its own: everything is bundled into one CommonJS file.
     build: {
       outDir: 'out/preload',
@@ -58,7 +62,7 @@ export default defineConfig({
   },
   renderer: {
     root: at('renderer'),
-    plugins: [react()],
+    plugins: [react(), notice],
     build: {
       outDir: at('out/renderer'),
       assetsInlineLimit: 0,

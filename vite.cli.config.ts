@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { defineConfig } from 'vite';
 import { withDecoder, withoutCompiledParts } from './electron.vite.config.ts';
 import description from './package.json' with { type: 'json' };
+import { thirdPartyNotice } from './third-party-notice.ts';
 
 const at = (path: string) => resolve(import.meta.dirname, path);
 
@@ -10,7 +11,7 @@ const at = (path: string) => resolve(import.meta.dirname, path);
 const withCompany = {
   name: 'with-company',
   closeBundle() {
-    for (const folder of ['resources/examples', 'resources/service', 'out/renderer', 'README.md'])
+    for (const folder of ['resources/examples', 'resources/service', 'out/renderer', 'README.md', 'LICENSE'])
       cpSync(at(folder), at(`dist/cli/${folder}`), { recursive: true });
     const { version, license } = description;
     const packed = {
@@ -26,9 +27,12 @@ const withCompany = {
   },
 };
 
+// The dashboard is among what it ships.
+const notice = thirdPartyNotice({ folder: at('dist/cli'), copied: ['wasm-vips'], includes: at('out') });
+
 /** The headless `lanyard` for plain Node, without node_modules: `dist/cli` can be packed, copied and run as it is. */
 export default defineConfig({
-  plugins: [withoutCompiledParts, withDecoder('electron/cli/'), withCompany],
+  plugins: [withoutCompiledParts, withDecoder('electron/cli/'), withCompany, notice],
   resolve: { alias: { fflate: at('node_modules/fflate/esm/browser.js') } },
   // Some libraries ask where they are by the names of CommonJS.
   define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },

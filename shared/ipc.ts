@@ -125,6 +125,8 @@ export const ipcRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('desktop-settings') }),
   /** Checked together with the settings that it leaves as they are. */
   z.strictObject({ kind: z.literal('change-desktop-settings'), change: z.record(z.string().max(64), z.unknown()) }),
+  /** Opens the list of what others have made of the app. */
+  z.strictObject({ kind: z.literal('show-licences') }),
   /** The answer is the file that it wrote; null when the person chose none. */
   z.strictObject({ kind: z.literal('collect-diagnostics') }),
 ]);

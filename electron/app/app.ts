@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { app } from 'electron';
 import type { Logger } from '../ports/system.ts';
+import { describeApp, showLicences } from './about.ts';
 import { collectDiagnostics } from './diagnostics.ts';
 import { followFarm, watchAdmissions } from './farm-follow.ts';
 import type { Glance } from './farm-watch.ts';
@@ -90,10 +91,12 @@ export async function startApp({ dataFolder, desktopFolder, files, openings, log
     },
     logger,
   );
+  describeApp();
   setMenu({
     open: (page) => window.show(page),
     openFile: (path) => void openings.add({ files: [path], links: [] }),
     collectDiagnostics: () => void diagnose(),
+    showLicences: () => void showLicences().catch((error: Error) => logger.warn('the licences cannot be shown', { error: error.message })),
     quit: () => void leaving.quit(),
   });
   power.watch({ changed: () => farm.look(), shutdown: () => void leaving.end() });

@@ -4,11 +4,12 @@ export interface MenuActions {
   open(page?: string): void;
   openFile(path: string): void;
   collectDiagnostics(): void;
+  showLicences(): void;
   quit(): void;
 }
 
 /** The menu of the application: the bar of macOS, and the keys of the other systems. */
-export function setMenu({ open, openFile, collectDiagnostics, quit }: MenuActions): void {
+export function setMenu({ open, openFile, collectDiagnostics, showLicences, quit }: MenuActions): void {
   const isMac = process.platform === 'darwin';
   const chooseZip = async () => {
     const { filePaths } = await dialog.showOpenDialog({
@@ -66,6 +67,8 @@ export function setMenu({ open, openFile, collectDiagnostics, quit }: MenuAction
         submenu: [
           { label: 'Show Log Files', click: () => void shell.openPath(app.getPath('logs')) },
           { label: 'Collect Diagnostics…', click: collectDiagnostics },
+          { type: 'separator' },
+          { label: 'Third-Party Licences', click: showLicences },
           ...(isMac ? [] : [{ role: 'about' } as const]),
         ],
       },

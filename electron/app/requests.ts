@@ -12,6 +12,7 @@ import { IPC_EVENTS, IPC_PATHS, IPC_REQUESTS } from '../../shared/ipc-channels.t
 import type { LogRecord } from '../../shared/protocol.ts';
 import type { Client } from '../api/client.ts';
 import type { Logger } from '../ports/system.ts';
+import { showLicences } from './about.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import type { Opening } from './opening-queue.ts';
 import type { OwnEngine } from './own-engine.ts';
@@ -143,6 +144,8 @@ class WindowRequests {
         return this.desktop.settings.desktop;
       case 'change-desktop-settings':
         return await this.desktop.settings.change(request.change);
+      case 'show-licences':
+        return await showLicences();
       case 'collect-diagnostics':
         return await this.desktop.collectDiagnostics();
     }

@@ -51,6 +51,8 @@ export interface Desktop {
   runSample(): Promise<number>;
   settings(): Promise<DesktopSettings>;
   changeSettings(change: Partial<DesktopSettings>): Promise<DesktopSettings>;
+  /** Opens the list of what others have made of the app. */
+  showLicences(): Promise<void>;
   /** @returns the file that was written; null when the person chose none */
   collectDiagnostics(): Promise<string | null>;
 }
@@ -155,6 +157,7 @@ export function createIpcClient(bridge: IpcBridge): DesktopClient {
       runSample: async () => Number(await ask({ kind: 'run-sample' })),
       settings: async () => (await ask({ kind: 'desktop-settings' })) as DesktopSettings,
       changeSettings: async (change) => (await ask({ kind: 'change-desktop-settings', change })) as DesktopSettings,
+      showLicences: async () => void (await ask({ kind: 'show-licences' })),
       collectDiagnostics: async () => (await ask({ kind: 'collect-diagnostics' })) as string | null,
     },
   };

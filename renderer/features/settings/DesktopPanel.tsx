@@ -1,4 +1,4 @@
-import { FileText } from 'lucide-react';
+import { FileText, ScrollText } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { DesktopSettings } from '../../../shared/settings.ts';
 import type { Desktop } from '../../client/ipc-client.ts';
@@ -73,6 +73,12 @@ export function DesktopPanel({ desktop }: { readonly desktop: Desktop }) {
                 ]}
                 onChange={(updates) => change({ updates })}
               />
+            </dd>
+            <dt>Licences</dt>
+            <dd>
+              <button type="button" className={controls.button} onClick={() => desktop.showLicences().catch(setProblem)}>
+                <ScrollText aria-hidden /> What others have made of it
+              </button>
             </dd>
           </dl>
         </>
