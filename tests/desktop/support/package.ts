@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,6 +13,8 @@ const REPOSITORY = join(import.meta.dirname, '../../..');
 export interface PackagedApp {
   readonly folder: string;
   readonly executable: string;
+  /** @returns the installer that electron-builder makes of it; the one tool that it would download is ours (`fpm.mjs`) */
+  deb(): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -32,12 +34,25 @@ export async function packApp(): Promise<PackagedApp> {
     ...(needsSqlite ? { extraMetadata: { main: 'test-entry.mjs' }, files: [{ from: entry, to: '.', filter: ['*.mjs'] }] } : {}),
   };
   await writeFile(join(work, 'builder.json'), JSON.stringify(config));
-  const builder = join(REPOSITORY, 'node_modules/electron-builder/cli.js');
-  await run(process.execPath, [builder, '--linux', 'dir', '--x64', '--publish', 'never', '--config', join(work, 'builder.json')], {
-    cwd: REPOSITORY,
-    env: { ...process.env, LANYARD_UPDATE_URL: 'https://updates.example/' },
-    maxBuffer: 16 * 1024 * 1024,
-  });
+  const build = async (...args: string[]) => {
+    const builder = join(REPOSITORY, 'node_modules/electron-builder/cli.js');
+    await run(process.execPath, [builder, '--linux', ...args, '--x64', '--publish', 'never', '--config', join(work, 'builder.json')], {
+      cwd: REPOSITORY,
+      env: { ...process.env, LANYARD_UPDATE_URL: 'https://updates.example/', CUSTOM_FPM_PATH: join(import.meta.dirname, 'fpm.mjs') },
+      maxBuffer: 16 * 1024 * 1024,
+    });
+  };
+  await build('dir');
   const folder = join(work, 'dist/linux-unpacked');
-  return { folder, executable: join(folder, 'lanyard-desktop'), remove: () => rm(work, { recursive: true, force: true }) };
+  return {
+    folder,
+    executable: join(folder, 'lanyard-desktop'),
+    async deb() {
+      await build('deb', '--prepackaged', folder);
+      const made = (await readdir(join(work, 'dist'))).find((name) => name.endsWith('.deb'));
+      if (made === undefined) throw new Error('no .deb was made');
+      return join(work, 'dist', made);
+    },
+    remove: () => rm(work, { recursive: true, force: true }),
+  };
 }
