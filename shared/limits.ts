@@ -108,6 +108,8 @@ export const LIMITS = {
   placementCandidates: 16,
   /** The same for a job that prefers some nodes to others. */
   preferenceCandidates: 64,
+  /** Inputs, and images, that a machine tells of when it is asked what its cache holds; older ones are left out. */
+  cacheEntries: 5_000,
   /** Receipts that a machine keeps of what ran on it, in bytes; the oldest go. */
   receiptBytes: 8 * MIB,
   /** Ended attempts a worker keeps until the coordinator has acknowledged them; then it takes no more work. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nodeCacheSchema } from './cache.ts';
 import { type AttemptId, type BlobId, parseAttemptId } from './ids.ts';
 import { blobIdSchema, endReasonSchema, requirementsSchema } from './job.ts';
 import { LIMITS } from './limits.ts';
@@ -88,6 +89,8 @@ export const workerMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('reports'), reports: z.array(reportSchema).max(LIMITS.attemptsPerMessage) }),
   /** The description changed: new limits of the owner, an executor that came or went. */
   z.object({ type: z.literal('describe'), node: nodeDescriptionSchema }),
+  /** The answer to `look-into-cache`, with its number. */
+  z.object({ type: z.literal('cache'), request: z.number().int(), cache: nodeCacheSchema }),
   /** The worker goes away on purpose; its attempts go back to the queue at once. */
   z.object({ type: z.literal('goodbye') }),
 ]);
@@ -106,6 +109,7 @@ export const MESSAGE_ROLES: { readonly [Type in WorkerMessage['type']]: readonly
   heartbeat: WORKERS,
   reports: WORKERS,
   describe: WORKERS,
+  cache: WORKERS,
   goodbye: WORKERS,
 };
 /** The same for the binary frames of logs. */
@@ -170,6 +174,8 @@ export const coordinatorMessageSchema = z.discriminatedUnion('type', [
   }),
   /** These ends are on disk (or were refused); the worker forgets them. */
   z.object({ type: z.literal('acknowledge'), attempts: z.array(attemptIdSchema) }),
+  /** Somebody asks what the machine keeps; with `clear`, what nothing works on goes first. */
+  z.object({ type: z.literal('look-into-cache'), request: z.number().int(), clear: z.boolean() }),
   /** There is no work for this machine; it may sleep, where its owner lets it. Only for those that said so in `power`. */
   z.object({ type: z.literal('sleep') }),
   /** The log of an attempt is on disk up to `offset`. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cachedInputSchema, nodeCacheSchema } from './cache.ts';
 import { jobSpecSchema, TASK_STATES } from './job.ts';
 import { AVAILABILITIES, metricsSchema, NODE_STATUSES, nodeDescriptionSchema } from './node.ts';
 import { phaseSchema } from './protocol.ts';
@@ -73,6 +74,10 @@ export const attemptViewSchema = z.object({
 });
 export type AttemptView = z.infer<typeof attemptViewSchema>;
 
+/** An attempt in the history of a machine, which knows its jobs by name only from here. */
+export const nodeAttemptViewSchema = attemptViewSchema.extend({ jobName: z.string(), owner: z.string() });
+export type NodeAttemptView = z.infer<typeof nodeAttemptViewSchema>;
+
 export const outputViewSchema = z.object({
   task: z.string(),
   path: z.string(),
@@ -94,6 +99,23 @@ export const nodeViewSchema = z.object({
   lastSeenAt: z.number(),
 });
 export type NodeView = z.infer<typeof nodeViewSchema>;
+
+export const nodeCacheViewSchema = nodeCacheSchema.extend({
+  /** With the newest job that names the input; null: none does any more. */
+  inputs: z.array(cachedInputSchema.extend({ job: z.object({ id: z.number().int(), name: z.string() }).nullable() })),
+});
+export type NodeCacheView = z.infer<typeof nodeCacheViewSchema>;
+
+/** A counter that the whole farm shares, such as licences. */
+export const limitViewSchema = z.object({
+  name: z.string(),
+  /** How much of it is held by what runs, and how much there is. */
+  used: z.number().int(),
+  capacity: z.number().int(),
+  /** Whether something that waits needs some of it. */
+  isWanted: z.boolean(),
+});
+export type LimitView = z.infer<typeof limitViewSchema>;
 
 export const ownerViewSchema = z.object({
   owner: z.string(),

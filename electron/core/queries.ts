@@ -3,10 +3,11 @@ import { attemptId, parseAttemptId } from '../../shared/ids.ts';
 import type { JobRow, TaskRow, TaskState } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeRow, NodeStatus } from '../../shared/node.ts';
 import type { Phase } from '../../shared/protocol.ts';
-import type { JobView, OwnerView, Totals } from '../../shared/view.ts';
+import type { JobView, LimitView, OwnerView, Totals } from '../../shared/view.ts';
 import { estimateOf } from './estimates.ts';
 import { usageOf } from './fairness.ts';
 import { type FarmNode, NONE } from './model.ts';
+import { hasWaiting } from './queue.ts';
 import { isFresh, rowOfJob, rowOfNode, rowOfTask } from './rows.ts';
 import type { FarmState } from './state.ts';
 
@@ -176,6 +177,13 @@ export function ownerViews(farm: FarmState): OwnerView[] {
     maxTasks: Number.isFinite(owner.maxTasks) ? owner.maxTasks : null,
     jobs: jobs.get(owner.name) ?? 0,
   }));
+}
+
+/** @returns what the whole farm shares, by name */
+export function limitViews(farm: FarmState): LimitView[] {
+  return [...farm.limits.values()]
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .map(({ name, used, capacity, classes }) => ({ name, used, capacity, isWanted: [...classes].some(hasWaiting) }));
 }
 
 /** The administrator's word goes before the owner's. */

@@ -1,7 +1,7 @@
 import type { NodeId } from '../../shared/ids.ts';
 import type { CoordinatorMessage } from '../../shared/protocol.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
-import type { OwnerView, Totals, ViewEvent } from '../../shared/view.ts';
+import type { LimitView, OwnerView, Totals, ViewEvent } from '../../shared/view.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
 import * as queries from '../core/queries.ts';
 import type { Blobs, LogStore } from '../ports/files.ts';
@@ -10,6 +10,7 @@ import type { MachinePower } from '../ports/machine.ts';
 import type { Store } from '../ports/store.ts';
 import type { Clock, Dispose, Logger } from '../ports/system.ts';
 import { startBlobSweeps } from './blob-sweeps.ts';
+import { CacheRequests } from './cache-requests.ts';
 import { openCatalog } from './catalog.ts';
 import type { Farm, PollWorkers } from './farm.ts';
 import { FarmLife } from './farm-life.ts';
@@ -91,6 +92,12 @@ class Coordinator implements CoordinatorDaemon {
       logger,
       post: (event) => void this.life.post(event),
       mayWriteLog: (node, attempt) => mayWriteLog(this.life.farm, node, attempt),
+      cacheTold: (node, request, cache) => cacheRequests.answered(node, request, cache),
+    });
+    const cacheRequests = new CacheRequests({
+      clock,
+      isConnected: (node) => this.sessions.isConnected(node),
+      send: (node, message) => this.sessions.send(node, message),
     });
     this.linkHandlers = this.sessions.handlers;
     this.watchers = createWatchers({
@@ -125,7 +132,7 @@ class Coordinator implements CoordinatorDaemon {
     const { reader } = this;
     this.submissions = new Submissions({ life, store, catalog, reader, blobs, checkInput, defaultImage: settings.defaultImage });
     this.changes = new JobChanges({ life, store, catalog, reader, logs, removed: (job) => this.watchers.jobChanged(job) });
-    this.nodes = new FarmNodes({ life, provisioning: (node) => this.provisioner.reasonOf(node) });
+    this.nodes = new FarmNodes({ life, store, cacheRequests, provisioning: (node) => this.provisioner.reasonOf(node) });
     this.poll = createPollWorkers({
       post: (event) => life.post(event),
       settled: () => life.settled(),
@@ -196,11 +203,17 @@ class Coordinator implements CoordinatorDaemon {
   readonly listNodes: Farm['listNodes'] = () => this.nodes.list();
   readonly node: Farm['node'] = (node) => this.nodes.mustFind(node);
   readonly explainNode: Farm['explainNode'] = (node) => this.nodes.explain(node);
+  readonly nodeAttempts: Farm['nodeAttempts'] = (node, query) => this.nodes.attempts(node, query);
+  readonly nodeCache: Farm['nodeCache'] = (node, clear) => this.nodes.cache(node, clear);
   readonly updateNode: Farm['updateNode'] = (node, availability) => this.nodes.update(node, availability);
   readonly removeNode: Farm['removeNode'] = (node) => this.nodes.remove(node);
 
   totals(): Totals {
     return queries.totals(this.life.farm);
+  }
+
+  listLimits(): LimitView[] {
+    return queries.limitViews(this.life.farm);
   }
 
   listOwners(): OwnerView[] {

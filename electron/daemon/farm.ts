@@ -8,6 +8,9 @@ import type {
   Explanation,
   JobDetail,
   JobView,
+  LimitView,
+  NodeAttemptView,
+  NodeCacheView,
   NodeExplanation,
   NodeView,
   OutputView,
@@ -66,8 +69,16 @@ export interface Farm {
   removeJob(job: JobId, by: Identity): Promise<void>;
 
   listOwners(): OwnerView[];
+  listLimits(): LimitView[];
   listNodes(): NodeView[];
   node(node: NodeId): NodeView;
+  /** What has ended there, newest first. */
+  nodeAttempts(
+    node: NodeId,
+    query: { readonly limit: number; readonly offset: number },
+  ): { readonly attempts: NodeAttemptView[]; readonly total: number };
+  /** Asks the machine. @param clear removes the inputs that nothing works on first. @throws UNAVAILABLE when it is not connected */
+  nodeCache(node: NodeId, clear: boolean): Promise<NodeCacheView>;
   updateNode(node: NodeId, availability: NodeRow['adminAvailability'], by: Identity): Promise<NodeView>;
   removeNode(node: NodeId, by: Identity): Promise<void>;
 

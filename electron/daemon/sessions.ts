@@ -1,3 +1,4 @@
+import type { NodeCache } from '../../shared/cache.ts';
 import { type AttemptId, attemptId, type JobId, type NodeId, parseAttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import {
@@ -28,6 +29,8 @@ export interface SessionsOptions {
   readonly logger: Logger;
   readonly post: (event: CoordinatorEvent) => void;
   readonly mayWriteLog: (node: NodeId, attempt: AttemptId) => boolean;
+  /** A worker says what it keeps. */
+  readonly cacheTold: (node: NodeId, request: number, cache: NodeCache) => void;
 }
 
 /** The connections of workers: their messages become events, and effects become messages to them. */
@@ -147,6 +150,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       case 'describe':
         if (received.node.id === node) post({ type: 'node-described', node: received.node });
         return;
+      case 'cache':
+        return options.cacheTold(node, received.request, received.cache);
       case 'goodbye':
         inOrder(connection, () => post({ type: 'node-goodbye', node }));
     }

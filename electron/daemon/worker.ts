@@ -20,6 +20,7 @@ import type { Receipts } from '../ports/machine.ts';
 import type { Clock, Dispose, Logger } from '../ports/system.ts';
 import type { LogSpool } from '../ports/workspace.ts';
 import { type AttemptTools, type RunningAttempt, runAttempt } from './attempt.ts';
+import { cacheReport } from './cache-report.ts';
 import { createLogPump, type LogPump } from './log-pump.ts';
 import { type OwnerWatch, type OwnerWatchOptions, startOwnerWatch } from './owner-watch.ts';
 import { createRates } from './rates.ts';
@@ -343,6 +344,9 @@ class Worker implements WorkerDaemon {
       case 'acknowledge':
         this.take({ type: 'acknowledged', attempts: message.attempts });
         break;
+      case 'look-into-cache':
+        void this.tellCache(message.request, message.clear);
+        break;
       case 'sleep':
         this.goToSleep();
         break;
@@ -351,6 +355,14 @@ class Worker implements WorkerDaemon {
         break;
       default:
         this.options.onFarmMessage(message);
+    }
+  }
+
+  private async tellCache(request: number, clear: boolean): Promise<void> {
+    try {
+      this.link.send({ type: 'cache', request, cache: await cacheReport(this.options.workspaces, this.options.executors, clear) });
+    } catch (error) {
+      this.options.logger.warn('the cache could not be looked into', { error: (error as Error).message });
     }
   }
 

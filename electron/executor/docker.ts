@@ -102,6 +102,14 @@ class DockerExecutor implements Executor {
     return undefined;
   }
 
+  async images(): ReturnType<NonNullable<Executor['images']>> {
+    const client = await this.engine.client();
+    // An image without a name is a layer of another, or was replaced.
+    return (await client.listImages()).flatMap(({ RepoTags, Size }) =>
+      (RepoTags ?? []).filter((name) => name !== '<none>:<none>').map((name) => ({ name, bytes: Size })),
+    );
+  }
+
   async start(run: RunSpec, sink: LogSink): Promise<Run | RunRefused> {
     if (run.network && !this.options.limits.allowNetwork) {
       return { reason: 'executor-unavailable', message: 'The job asks for a network, which the owner of this node does not allow.' };

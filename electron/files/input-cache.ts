@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { CachedInput } from '../../shared/cache.ts';
 import type { BlobId } from '../../shared/ids.ts';
 import { isBlobId } from '../../shared/ids.ts';
 import type { BlobReference, Phase } from '../../shared/protocol.ts';
@@ -34,6 +35,7 @@ interface Cached {
   readonly kind: InputKind;
   readonly blob: BlobId;
   readonly bytes: number;
+  usedAt: number;
   holders: number;
 }
 
@@ -85,6 +87,20 @@ export class InputCache {
       .reverse();
   }
 
+  get capBytes(): number {
+    return this.#options.capBytes;
+  }
+
+  /** All that is here, newest use first. */
+  list(): readonly CachedInput[] {
+    return [...this.#entries.values()].reverse().map(({ holders, ...entry }) => ({ ...entry, isHeld: holders > 0 }));
+  }
+
+  /** Removes what nobody holds. */
+  clear(): Promise<void> {
+    return this.#evict(this.#options.capBytes);
+  }
+
   /**
    * Makes the input ready and holds it. Attempts that want the same one share one transfer, which stops only when none of
    * them is left.
@@ -107,8 +123,8 @@ export class InputCache {
     entry.holders += 1;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    const now = Date.now() / 1000;
-    await utimes(this.#path(entry), now, now).catch(() => undefined);
+    entry.usedAt = Date.now();
+    await utimes(this.#path(entry), entry.usedAt / 1000, entry.usedAt / 1000).catch(() => undefined);
     let released = false;
     const release = async (): Promise<void> => {
       if (released) return;
@@ -146,7 +162,7 @@ export class InputCache {
     const temporary = join(folder, `making-${randomUUID()}`);
     try {
       const made = kind === 'tree' ? await this.#unpack(blob, temporary, tell, signal) : await this.#copy(blob, temporary);
-      const entry = { kind, blob, bytes: made, holders: 0 };
+      const entry = { kind, blob, bytes: made, usedAt: Date.now(), holders: 0 };
       await rename(temporary, this.#path(entry));
       this.#entries.set(`${kind}-${blob}`, entry);
     } catch (error) {
@@ -202,18 +218,18 @@ export class InputCache {
   }
 
   async #load(): Promise<void> {
-    const found: { readonly entry: Cached; readonly usedAt: number }[] = [];
+    const found: Cached[] = [];
     for (const name of await readdir(this.#options.folder)) {
       const path = join(this.#options.folder, name);
       const [, kind, blob = '', bytes] = ENTRY_NAME.exec(name) ?? [];
       if ((kind === 'tree' || kind === 'file') && isBlobId(blob)) {
-        found.push({ entry: { kind, blob, bytes: Number(bytes), holders: 0 }, usedAt: (await stat(path)).mtimeMs });
+        found.push({ kind, blob, bytes: Number(bytes), usedAt: (await stat(path)).mtimeMs, holders: 0 });
       } else {
         await removeTree(path);
       }
     }
     found.sort((left, right) => left.usedAt - right.usedAt);
-    for (const { entry } of found) this.#entries.set(`${entry.kind}-${entry.blob}`, entry);
+    for (const entry of found) this.#entries.set(`${entry.kind}-${entry.blob}`, entry);
     await this.#evict(0);
   }
 

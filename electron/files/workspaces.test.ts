@@ -265,6 +265,23 @@ describe('workspaces: the cache', () => {
     expect(await readdir(join(work.folder, 'cache'))).toHaveLength(2);
   });
 
+  it('tells what it holds, and clears what nothing works on', async () => {
+    const work = await bench();
+    const [used, idle] = [await work.zip({ name: 'a', data: Buffer.alloc(MIB) }), await work.zip({ name: 'b', data: 'b' })];
+    const holding = workspaceOf(await work.create(1, used));
+    await workspaceOf(await work.create(2, idle)).remove();
+    const { capBytes, inputs } = await work.workspaces.cache(false);
+    expect(capBytes).toBeGreaterThan(MIB);
+    expect(inputs).toEqual([
+      { kind: 'tree', blob: idle.blob, bytes: 1, usedAt: expect.any(Number), isHeld: false },
+      { kind: 'tree', blob: used.blob, bytes: MIB, usedAt: expect.any(Number), isHeld: true },
+    ]);
+    expect((await work.workspaces.cache(true)).inputs.map(({ blob }) => blob)).toEqual([used.blob]);
+    expect(work.workspaces.cached()).toEqual([used.blob]);
+    await holding.remove();
+    expect((await work.workspaces.cache(true)).inputs).toEqual([]);
+  });
+
   it('is still there after a restart; what was half made is not', async () => {
     const work = await bench();
     const first = await work.zip({ name: 'a', data: 'a' });

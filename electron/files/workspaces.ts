@@ -56,6 +56,11 @@ class AttemptFolders implements Workspaces {
     return this.#cache.trees();
   }
 
+  async cache(clear: boolean): ReturnType<Workspaces['cache']> {
+    if (clear) await this.#cache.clear();
+    return { capBytes: this.#cache.capBytes, inputs: this.#cache.list() };
+  }
+
   async create(
     attempt: AttemptId,
     input: BlobReference | null,

@@ -59,6 +59,8 @@ export interface Executor {
   /** Makes sure that the image is there, pulling it with progress. */
   prepare(image: string | null, progress: (phase: Phase) => void, signal: AbortSignal): Promise<RunRefused | undefined>;
   start(run: RunSpec, sink: LogSink): Promise<Run | RunRefused>;
+  /** What is there to run in; absent: it needs no images. */
+  images?(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
   /** Ends what an earlier life of this node left behind; called once, before any run. */
   removeStrays(): Promise<void>;
   close(): Promise<void>;

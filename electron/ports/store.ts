@@ -68,6 +68,16 @@ export interface Store {
     query: { readonly fromIndex: number; readonly limit: number; readonly states?: readonly TaskState[] },
   ): readonly TaskRow[];
   attempts(job: JobId, index: number): readonly AttemptRow[];
+  /** Those that ended on a node, newest first. */
+  nodeAttempts(
+    node: NodeId,
+    query: { readonly limit: number; readonly offset: number },
+  ): {
+    readonly attempts: readonly { readonly row: AttemptRow; readonly jobName: string; readonly owner: string }[];
+    readonly total: number;
+  };
+  /** The newest job whose input it is. */
+  newestJobOf(input: BlobId): { readonly id: JobId; readonly name: string } | undefined;
   outputs(job: JobId, index?: number): readonly StoredOutput[];
   node(node: NodeId): NodeRow | undefined;
   /** Every blob that a job or an output names, for the sweep of unnamed ones. */

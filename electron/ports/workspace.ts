@@ -1,3 +1,4 @@
+import type { CachedInput } from '../../shared/cache.ts';
 import type { AttemptId, BlobId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
 import type { LogStream, Phase } from '../../shared/protocol.ts';
@@ -26,6 +27,8 @@ export interface Workspaces {
   ): Promise<WorkspaceResult>;
   /** Blobs unpacked in the cache, newest first. */
   cached(): readonly BlobId[];
+  /** What the cache holds. @param clear removes what nothing works on first */
+  cache(clear: boolean): Promise<{ readonly capBytes: number; readonly inputs: readonly CachedInput[] }>;
   /** Removes folders of an earlier life. */
   removeStrays(): Promise<void>;
 }

@@ -96,6 +96,18 @@ test('a version 2 file has the places of jobs and what owners have had; jobs of 
   store.close();
 });
 
+test('a version 3 file finds what a machine has done, and the jobs of an input; so does one that was brought up to it', () => {
+  for (const version of [1, 2, 3]) {
+    const store = openVersion(version);
+    const { attempts, total } = store.nodeAttempts('node-a' as NodeId, { limit: 3, offset: 1 });
+    expect(total).toBe(VERSION_1_REASONS.length);
+    expect(attempts.map(({ jobName, owner }) => [jobName, owner])).toEqual(Array(3).fill(['Shot 12', 'ana']));
+    expect(store.newestJobOf(blob('a'))).toEqual({ id: job, name: 'Shot 12' });
+    store.close();
+    rmSync(join(folder, 'farm.db'));
+  }
+});
+
 test('a version 1 file, whose farm has no key yet, becomes the first farm that opens it, and no other after', () => {
   openVersion(1).close();
   const path = join(folder, 'farm.db');

@@ -19,10 +19,14 @@ import {
   STATE_CODES,
   stateLiterals,
   TASK_COLUMNS,
+  writeBlob,
 } from './rows.ts';
 import type { Writer } from './writer.ts';
 
-export type Reader = Pick<Store, 'load' | 'spec' | 'job' | 'jobs' | 'task' | 'tasks' | 'attempts' | 'outputs' | 'node' | 'referencedBlobs'>;
+export type Reader = Pick<
+  Store,
+  'load' | 'spec' | 'job' | 'jobs' | 'task' | 'tasks' | 'attempts' | 'nodeAttempts' | 'newestJobOf' | 'outputs' | 'node' | 'referencedBlobs'
+>;
 
 const LIVE = stateLiterals(TASK_STATES.filter((state) => !isTerminal(state))).join(',');
 const ORDERS = {
@@ -41,6 +45,14 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
   const jobOf = all('SELECT * FROM job WHERE id = ?');
   const taskOf = all('SELECT * FROM task WHERE job = ? AND task_index = ?');
   const attemptsOf = all('SELECT * FROM attempt WHERE job = ? AND task_index = ? ORDER BY number');
+  const attemptsOfNode = all(
+    `SELECT attempt.*, job.name AS job_name, job.owner FROM attempt JOIN job ON job.id = attempt.job
+      WHERE node = ? ORDER BY attempt.finished_at DESC LIMIT ? OFFSET ?`,
+  );
+  const countOfNode = all('SELECT count(*) AS total FROM attempt WHERE node = ?');
+  const newestOfInput = all(
+    'SELECT job.id, job.name FROM spec JOIN job ON job.id = spec.job WHERE spec.input = ? ORDER BY spec.job DESC LIMIT 1',
+  );
   const outputsOfTask = all('SELECT * FROM output WHERE job = ? AND task_index = ? ORDER BY path');
   const outputsOfJob = all('SELECT * FROM output WHERE job = ? ORDER BY task_index, path');
   const nodeOf = all('SELECT * FROM node WHERE number = ?');
@@ -68,6 +80,20 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
     attempts(job, index) {
       const outputs = outputsOfTask(job, index);
       return attemptsOf(job, index).map((cells) => readAttempt(cells, writer.nodeName, outputsOfAttempt(outputs, cells.number)));
+    },
+    nodeAttempts(node, { limit, offset }) {
+      const number = writer.nodeNumber(node) ?? null;
+      const attempts = attemptsOfNode(number, limit, offset).map(({ job_name, owner, ...cells }) => ({
+        // What an attempt produced is not asked of a machine's history.
+        row: readAttempt(cells, writer.nodeName, []),
+        jobName: String(job_name),
+        owner: String(owner),
+      }));
+      return { attempts, total: Number(countOfNode(number)[0]?.total) };
+    },
+    newestJobOf(input) {
+      const found = newestOfInput(writeBlob(input))[0];
+      return found === undefined ? undefined : { id: Number(found.id) as JobId, name: String(found.name) };
     },
     outputs: (job, index) => (index === undefined ? outputsOfJob(job) : outputsOfTask(job, index)).map(readOutput),
     node(node: NodeId) {

@@ -117,6 +117,11 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX job_by_state_and_priority ON job (state, priority DESC, position);
   CREATE INDEX job_by_owner_and_priority ON job (owner, state, priority DESC, position);
   `,
+  `
+  -- What a machine has done, newest first; and which job brought an input.
+  CREATE INDEX attempt_by_node ON attempt (node, finished_at DESC);
+  CREATE INDEX spec_by_input ON spec (input) WHERE input IS NOT NULL;
+  `,
 ];
 
 /** The version that this program writes. */

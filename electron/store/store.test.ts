@@ -71,6 +71,31 @@ describe('what is written comes back after a restart', () => {
     expect(store.outputs(job(1), 0)).toEqual([]);
   });
 
+  test('what ended on a machine, page by page, newest first, and which job brought an input', () => {
+    const spec = { name: 'Kugel', input: blob('a') } satisfies Partial<JobSpecInput>;
+    const later = newJob(2, { spec: { ...spec, name: 'Kugel again' }, owner: 'ben' });
+    const rows = [1, 2, 3].map((number) => attemptRow(1, 0, number, { finishedAt: 1_000 * number, node: 'node-b' as NodeId }));
+    store.commit(batch({ ...newJob(1, { spec, owner: 'ana' }), tasks: [taskRow(1, 0)], attempts: rows }));
+    store.commit(
+      batch({ ...later, attempts: [attemptRow(2, 0, 1, { finishedAt: 2_500, node: 'node-b' as NodeId }), attemptRow(2, 1, 1)] }),
+    );
+    reopen();
+    const page = (limit: number, offset: number) => store.nodeAttempts('node-b' as NodeId, { limit, offset });
+    expect(page(2, 0)).toEqual({
+      attempts: [
+        { row: rows[2], jobName: 'Kugel', owner: 'ana' },
+        { row: attemptRow(2, 0, 1, { finishedAt: 2_500, node: 'node-b' as NodeId }), jobName: 'Kugel again', owner: 'ben' },
+      ],
+      total: 4,
+    });
+    expect(page(10, 3).attempts.map(({ row }) => row.number)).toEqual([1]);
+    expect(store.nodeAttempts('node-z' as NodeId, { limit: 1, offset: 0 })).toEqual({ attempts: [], total: 0 });
+    expect(store.newestJobOf(blob('a'))).toEqual({ id: 2, name: 'Kugel again' });
+    expect(store.newestJobOf(blob('b'))).toBeUndefined();
+    store.commit(batch({ removedJobs: [job(2)] }));
+    expect(page(10, 0).total).toBe(3);
+  });
+
   test('nodes, and the names of nodes that were removed', () => {
     const polled = nodeRow('node-b', { carrier: 'poll', adminAvailability: 'draining' });
     store.commit(batch({ ...newJob(1), tasks: [taskRow(1, 0)], nodes: [nodeRow('node-a'), polled] }));

@@ -6,7 +6,7 @@ import { eventStream } from '../events.ts';
 import { jobSchemaDocument, openApiDocument } from '../openapi.ts';
 import type { HandlersOf } from '../route-types.ts';
 
-type Names = 'health' | 'openapi' | 'jobSchema' | 'farm' | 'events' | 'listOwners' | 'backup';
+type Names = 'health' | 'openapi' | 'jobSchema' | 'farm' | 'events' | 'listOwners' | 'listLimits' | 'backup';
 
 export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   const jobSchema = JSON.stringify(jobSchemaDocument());
@@ -19,6 +19,7 @@ export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typ
       return { id: farm.id, name: farm.name, version, totals: farm.totals(), role: foremost(roles), subject };
     },
     listOwners: () => ({ owners: farm.listOwners() }),
+    listLimits: () => ({ limits: farm.listLimits() }),
     events: () => ({ headers: { 'content-type': 'text/event-stream' }, body: eventStream(farm), live: true }),
     backup: async () => ({ path: await farm.backup() }),
   };
