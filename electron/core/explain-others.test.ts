@@ -3,6 +3,7 @@ import type { JobId, NodeId } from '../../shared/ids.ts';
 import { explainJob } from './explain.ts';
 import { explainNode, explainTask } from './explain-others.ts';
 import { policy, TestFarm } from './farm.fixture.ts';
+import { limitViews } from './queries.ts';
 
 const job = (id: number) => id as JobId;
 const explained = (world: TestFarm, node: string) => explainNode(world.farm, node as NodeId);
@@ -83,6 +84,14 @@ describe('a node', () => {
     world.turn({ type: 'node-goodbye', node: 'ash' as NodeId });
     expect(explained(world, 'ash')?.summary).toBe('It takes nothing: it is not connected, or has fallen silent.');
     expect(explained(world, 'nowhere')).toBeUndefined();
+  });
+
+  test('names a limit of the farm that is used up', () => {
+    const world = new TestFarm();
+    world.join('ash', { maxParallel: 4 });
+    world.submit(1, { taskCount: 3, policy: policy({ limits: { licence: 1 } }) });
+    expect(explained(world, 'ash')?.summary).toMatch(/^Of the work that waits nothing fits: .*licence is used up: 2 of 2/);
+    expect(limitViews(world.farm)).toEqual([{ name: 'licence', used: 2, capacity: 2, isWanted: true }]);
   });
 
   test('says why the work that waits does not go there, the commonest reason first', () => {

@@ -1,7 +1,7 @@
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import { taskId } from '../../shared/ids.ts';
 import type { Explanation, NodeExplanation } from '../../shared/view.ts';
-import { explainJob, hindrancesOf } from './explain.ts';
+import { explainJob, hindrancesOf, limitObstacles } from './explain.ts';
 import { slotsOf } from './leases.ts';
 import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { availabilityOf, statusOf } from './queries.ts';
@@ -113,7 +113,7 @@ function workSentence(node: FarmNode, waiting: number, obstacles: readonly Obsta
 
 function whyNot(farm: FarmState, node: FarmNode, queueClass: QueueClass): Obstacle[] {
   const head = firstJobs(queueClass, 1)[0];
-  return head === undefined ? [] : hindrancesOf(farm, head, node);
+  return head === undefined ? [] : [...hindrancesOf(farm, head, node), ...limitObstacles(queueClass)];
 }
 
 /** The same for several jobs is said once; `nodes` then counts the kinds of work. */

@@ -90,7 +90,8 @@ function placedSentence(job: Job): string {
   return `Nothing of it waits: ${running} running, ${assigned} being prepared.`;
 }
 
-function limitObstacles(queueClass: QueueClass): Obstacle[] {
+/** What the class needs of the farm's limits that is not to be had now. */
+export function limitObstacles(queueClass: QueueClass): Obstacle[] {
   const obstacles: Obstacle[] = [];
   for (const { limit, amount } of queueClass.demand.limits) {
     if (limit.used + amount <= limit.capacity) continue;

@@ -157,6 +157,7 @@ describe('of all that a worker may say', () => {
       reports: [{ kind: 'ended', attempt, end: { reason: 'completed', exitCode: 0, outputs: [], ranForMs: 1, logBytes: 0 } }],
     },
     describe: { type: 'describe', node: { ...node, name: 'renamed' } },
+    cache: { type: 'cache', request: 1, cache: { capBytes: 1, inputs: [], images: [] } },
     goodbye: { type: 'goodbye' },
   };
   const frames: [string, Buffer][] = [

@@ -7,6 +7,7 @@ import { Empty, Segmented } from '../../ui/controls.tsx';
 import { formatCount, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
 import css from './FarmPage.module.css';
+import { Limits } from './Limits.tsx';
 import { NodeMap } from './NodeMap.tsx';
 import { NodeTable } from './NodeTable.tsx';
 import { STATUS_LOOKS } from './node-text.ts';
@@ -36,6 +37,7 @@ export function FarmPage() {
           onChange={(next) => sightStore.setState({ sight: next })}
         />
       </header>
+      <Limits />
       {count === 0 && !isLoading && <NoNodes />}
       {count > 0 && sight === 'table' && <NodeTable />}
       {count > 0 && sight === 'map' && <NodeMap />}

@@ -5,7 +5,10 @@ import { useFarm, useJob, useMayAdminister, useNode } from '../../store/farm-sto
 import { controls, Empty, Note } from '../../ui/controls.tsx';
 import { formatFullTime, formatMemory, formatTime, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
+import { Explained } from '../explain/Explained.tsx';
+import { NodeCache } from './NodeCache.tsx';
 import { NodeCharts } from './NodeCharts.tsx';
+import { NodeHistory } from './NodeHistory.tsx';
 import css from './NodePage.module.css';
 import { NodeActions, NodeMeters, StatusChip } from './node-parts.tsx';
 import { AVAILABILITY_WORDS } from './node-text.ts';
@@ -44,6 +47,7 @@ export function NodePage({ node: id }: { readonly node: string }) {
         )}
       </header>
       {said !== '' && <Note>{said}</Note>}
+      <Explained label="Why nothing more runs here" about={id} ask={(client) => client.call('explainNode', { params: { node: id } })} />
       <div className={css.columns}>
         <div className={css.column}>
           <section className={controls.panel} aria-label="Over time">
@@ -69,8 +73,12 @@ export function NodePage({ node: id }: { readonly node: string }) {
               </ul>
             </div>
           </section>
+          <NodeHistory node={id} running={node.running.join()} />
         </div>
-        <Description node={node} />
+        <div className={css.column}>
+          <Description node={node} />
+          <NodeCache node={id} name={node.description.name} isHere={node.status !== 'OFFLINE'} />
+        </div>
       </div>
     </div>
   );

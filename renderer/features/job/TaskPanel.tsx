@@ -11,6 +11,7 @@ import { formatDuration, formatFullTime, formatTime } from '../../ui/format.ts';
 import { isLive, StateChip } from '../../ui/state.tsx';
 import css from './TaskPanel.module.css';
 import { runningMs, taskName } from './task-text.ts';
+import { WhyTask } from './WhyWaiting.tsx';
 
 interface TaskPanelProps {
   readonly job: number;
@@ -39,7 +40,7 @@ export function TaskPanel({ job, index, revision, onClose }: TaskPanelProps) {
       <div className={css.body}>
         {error !== null && <ErrorNote error={error} />}
         {task !== null && <StateChip state={task.state} />}
-        {task?.message != null && <p className={css.message}>{task.message}</p>}
+        {task !== null && <WhyTask task={task} />}
         {task !== null && known !== null && known.attempts.length === 0 && (
           <p className={css.soft}>It has not been given to a node yet. Its log begins with its first attempt.</p>
         )}

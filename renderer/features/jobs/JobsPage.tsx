@@ -7,6 +7,7 @@ import { farmStore, useFarm, useMaySubmit } from '../../store/farm-store.ts';
 import { controls, Empty, ErrorNote, Segmented } from '../../ui/controls.tsx';
 import { formatCount, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
+import { Limits } from '../farm/Limits.tsx';
 import { JobActionButtons } from './JobActionButtons.tsx';
 import css from './JobsPage.module.css';
 import { JobTable } from './JobTable.tsx';
@@ -43,6 +44,7 @@ export function JobsPage() {
           onChange={(event) => jobsView.setState({ search: event.target.value })}
         />
       </header>
+      <Limits />
       <Selection />
       {ids.length > 0 && <JobTable ids={ids} />}
       {ids.length === 0 && !isLoading && (known === 0 ? <NoJobs /> : <NothingFound />)}

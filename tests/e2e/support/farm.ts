@@ -44,9 +44,11 @@ export interface FarmWish {
   readonly workers: readonly WorkerWish[];
   /** How often a worker reports (ms). */
   readonly heartbeatMs?: number;
+  /** What the whole farm shares, such as `nuke=2`. */
+  readonly limits?: string;
 }
 
-export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 500 }: FarmWish): Promise<TestFarm> {
+export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 500, limits }: FarmWish): Promise<TestFarm> {
   const folder = await mkdtemp(join(tmpdir(), 'lanyard-e2e-'));
   const data = join(folder, 'farm');
   const [port, peerPort] = [await freePort(), await freePort()];
@@ -68,6 +70,7 @@ export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 50
       `${heartbeatMs}ms`,
       '--farm',
       farmName,
+      ...(limits === undefined ? [] : ['--limits', limits]),
     ]);
   let coordinator = await up();
   const { url, token } = JSON.parse(await readFile(join(data, 'connection.json'), 'utf8')) as Record<string, string>;
