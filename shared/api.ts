@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ADMINS, READERS, type Route, SUBMITTERS } from './api-route.ts';
 import { TRUST_ROUTES } from './api-trust.ts';
-import { jobIdSchema, jobSpecSchema, TASK_STATES } from './job.ts';
+import { errorSchema } from './errors.ts';
+import { type JobSpecInput, jobIdSchema, jobSpecSchema, TASK_STATES } from './job.ts';
 import { LIMITS } from './limits.ts';
 import { submissionSchema } from './stages.ts';
 import { templateIdSchema, templateSchema, templateViewSchema } from './template.ts';
@@ -39,6 +40,9 @@ const states = z
   .optional()
   .transform((text) => text?.split(',').map((part) => part.trim().toUpperCase()))
   .pipe(listOf(z.enum(TASK_STATES)).optional());
+
+/** Parsed one by one by whoever takes them: one that is not valid is refused, and not all. */
+const batchedJob = z.unknown().meta({ description: 'a job, as `POST /api/jobs` takes it' }) as z.ZodType<unknown, JobSpecInput>;
 
 const okSchema = z.object({ ok: z.literal(true) });
 
@@ -80,6 +84,17 @@ export const ROUTES = {
     summary: 'Submits a job; answered when it is on disk',
     body: jobSpecSchema,
     answer: jobViewSchema,
+  },
+  submitJobs: {
+    method: 'POST',
+    path: '/api/jobs/batch',
+    roles: SUBMITTERS,
+    summary: 'Submits many jobs at once, each of which is taken or refused by itself; answered when those that are taken are on disk',
+    body: z.strictObject({ jobs: listOf(batchedJob).min(1).max(LIMITS.jobsPerRequest) }),
+    answer: z.object({
+      /** In the order of `jobs`: the id of the job, or why it was refused. */
+      results: listOf(z.union([z.object({ job: z.number().int() }), z.object({ error: errorSchema })])),
+    }),
   },
   submitStages: {
     method: 'POST',

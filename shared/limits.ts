@@ -62,6 +62,8 @@ export const LIMITS = {
 
   /** One API request's JSON body, in bytes. */
   requestBytes: 8 * MIB,
+  /** Jobs of one `POST /api/jobs/batch`. */
+  jobsPerRequest: 1_000,
   /** Rows a page of a list; a larger wish is refused. */
   pageRows: 1_000,
   /** Unsent bytes to a viewer of the event stream beyond which it is cut off (it reconnects to a fresh snapshot). */

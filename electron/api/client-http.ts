@@ -21,8 +21,8 @@ export interface Http {
   send(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array<ArrayBuffer> | string | undefined }): Promise<Response>;
   /** As `send`; an answer that is no success is thrown as the error it carries. */
   expectOk(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array<ArrayBuffer> | string | undefined }): Promise<Response>;
-  /** Sends `body` as JSON and gives the answer's JSON. */
-  json(request: HttpRequest): Promise<unknown>;
+  /** Sends `body` as JSON, or `text` that is JSON, and gives the answer's JSON. */
+  json(request: HttpRequest & { readonly text?: string }): Promise<unknown>;
   /** @throws INTERNAL when `value` is not what `schema` says */
   parse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S>;
 }
@@ -66,11 +66,9 @@ export function createHttp(options: HttpOptions): Http {
       return response;
     },
     async json(request) {
-      const response = await http.expectOk({
-        ...request,
-        headers: { accept: 'application/json', ...(request.body === undefined ? {} : { 'content-type': 'application/json' }) },
-        body: request.body === undefined ? undefined : JSON.stringify(request.body),
-      });
+      const body = request.text ?? (request.body === undefined ? undefined : JSON.stringify(request.body));
+      const headers = { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+      const response = await http.expectOk({ ...request, headers, body });
       try {
         return await response.json();
       } catch (error) {

@@ -216,3 +216,19 @@ describe('watching', () => {
     await expect(stranger.watch()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 });
+
+describe('submit', () => {
+  it('is answered for each job, also when many come at once', async () => {
+    // Nothing can run them.
+    const requirements = { labels: ['nowhere'] };
+    const submitted = await Promise.allSettled(
+      Array.from({ length: 100 }, (_, index) =>
+        client.submit({ name: `many ${index}`, command: index === 50 ? '' : 'true', requirements }),
+      ),
+    );
+    expect(submitted.map(({ status }) => status)).toEqual(submitted.map((_, index) => (index === 50 ? 'rejected' : 'fulfilled')));
+    expect(submitted[50]).toMatchObject({ reason: { code: 'INVALID', field: 'command' } });
+    const { jobs, total } = await client.call('listJobs', { query: { search: 'many ', limit: 1 } });
+    expect({ total, name: jobs[0]?.name }).toEqual({ total: 99, name: 'many 99' });
+  });
+});

@@ -2,11 +2,13 @@ import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import { ROUTES } from '../../shared/api.ts';
 import type { Route } from '../../shared/api-route.ts';
-import type { AttemptId, BlobId } from '../../shared/ids.ts';
+import type { AttemptId, BlobId, JobId } from '../../shared/ids.ts';
+import type { JobSpecInput } from '../../shared/job.ts';
 import type { AnswerOfCall, CallArguments, CallName, QueryValue } from '../../shared/lanyard-client.ts';
 import type { LogRecord } from '../../shared/protocol.ts';
+import { createSubmitter, type SubmissionResult } from '../../shared/submitter.ts';
 import type { OutputView, ViewEvent } from '../../shared/view.ts';
-import { createHttp, fillPath, type HttpOptions } from './client-http.ts';
+import { createHttp, fillPath, type Http, type HttpOptions } from './client-http.ts';
 import { downloadBytes, followLog, watchFarm } from './client-streams.ts';
 import { uploadBlob } from './client-upload.ts';
 
@@ -21,6 +23,11 @@ export interface Client {
   readonly url: string;
   /** For example `client.call('getJob', { params: { job: 12 } })`. */
   call<Name extends CallName>(name: Name, ...request: Arguments<Name>): Promise<AnswerOfCall<Name>>;
+  /**
+   * Submits a job and resolves with its id once it is on disk. Jobs that are submitted in the same turn of the event loop, or while
+   * others are on their way, share a request: for many small jobs this is many times as fast as `call('submitJob')`.
+   */
+  submit(spec: JobSpecInput): Promise<JobId>;
   /**
    * Stores a file at the coordinator: hashes it, asks whether it is there, else sends it, going on where an earlier upload ended.
    * @param progress bytes of `total` that the coordinator has
@@ -70,6 +77,7 @@ export function createClient(options: HttpOptions): Client {
       });
       return http.parse(route.answer as z.ZodType, answer, `${route.method} ${route.path}`) as AnswerOfCall<typeof name>;
     },
+    submit: createSubmitter({ send: (jobs) => sendBatch(http, jobs), soon: setImmediate }),
     uploadBlob: (path, progress, signal) => uploadBlob(http, path, progress, signal),
     download: (output, signal) => downloadBytes(http, fileAddress('outputs', output), signal),
     thumbnail: (output, size, signal) => downloadBytes(http, `${fileAddress('thumbnails', output)}?size=${size}`, signal),
@@ -77,6 +85,13 @@ export function createClient(options: HttpOptions): Client {
     followLog: (attempt, follow = {}) => followLog(http, attempt, follow),
     watch: (signal) => watchFarm(http, signal),
   };
+}
+
+const { path: BATCH_PATH, answer: batchAnswer } = ROUTES.submitJobs;
+
+async function sendBatch(http: Http, jobs: readonly string[]): Promise<readonly SubmissionResult[]> {
+  const answer = await http.json({ method: 'POST', path: BATCH_PATH, text: `{"jobs":[${jobs.join()}]}` });
+  return http.parse(batchAnswer, answer, `POST ${BATCH_PATH}`).results as readonly SubmissionResult[];
 }
 
 function fileAddress(what: 'outputs' | 'thumbnails', { task, path }: Pick<OutputView, 'task' | 'path'>): string {

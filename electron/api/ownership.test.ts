@@ -62,6 +62,42 @@ describe('a submitter', () => {
     expect((await ask('ada', method, at, BODIES[name])).status).not.toBe(403);
   });
 
+  it('submits many at once: each is taken or refused by itself, and stands in the audit log', async () => {
+    const nowhere = { image: null, requirements: { cpu: 1, ramMb: 1, labels: ['nowhere'] } };
+    const jobs = [
+      { ...nowhere, name: 'one', command: 'x' },
+      { ...nowhere, name: 'two' },
+      { ...nowhere, name: 'three', command: 'x', input: '0'.repeat(64) },
+      'four',
+      { ...nowhere, name: 'five', command: 'x', after: [999_999] },
+      { ...nowhere, name: 'six', command: 'x' },
+    ];
+    const { status, body } = await ask('ada', 'POST', '/api/jobs/batch', { jobs });
+    expect(status).toBe(200);
+    const first = body.results[0].job;
+    const refused = (field: string | undefined) => ({ error: expect.objectContaining({ code: 'INVALID', ...(field && { field }) }) });
+    expect(body.results).toEqual([
+      { job: first },
+      refused('command'),
+      refused('input'),
+      refused(undefined),
+      refused('after'),
+      { job: first + 1 },
+    ]);
+    const named = await Promise.all([first, first + 1].map((job) => client.call('getJob', { params: { job } })));
+    expect(named.map(({ name, owner, state }) => ({ name, owner, state }))).toEqual([
+      { name: 'one', owner: 'ada', state: 'QUEUED' },
+      { name: 'six', owner: 'ada', state: 'QUEUED' },
+    ]);
+    const { entries } = await client.call('audit', { query: { limit: 3 } });
+    expect(entries).toContainEqual(
+      expect.objectContaining({ event: 'job-submitted', actor: 'ada', target: `${first}-${first + 1}`, detail: '2 jobs' }),
+    );
+    expect((await ask('one', 'POST', '/api/jobs/batch', { jobs })).status).toBe(403);
+    expect((await ask('ada', 'POST', '/api/jobs/batch', { jobs: [] })).status).toBe(400);
+    expect((await ask('ada', 'POST', '/api/jobs/batch', { jobs: Array(1_001).fill(jobs[0]) })).status).toBe(400);
+  });
+
   it('is refused it by the routes of the earlier system too', async () => {
     const { body } = await ask('ada', 'POST', '/api/jobs/create', { command: 'x', requiredCpu: 4000 });
     expect((await ask('eve', 'POST', '/api/jobs/cancel', { id: body.id })).status).toBe(403);

@@ -162,6 +162,7 @@ function addSubmit(add: Add): void {
     .option('--stop-after <number>', 'failed attempts with nothing complete after which the job is stopped; 0: never')
     .option('--network', 'a network for the container, where the owner of the machine allows it')
     .option('--preemptible', 'may be interrupted for more urgent jobs')
+    .option('--from-file <file>', 'submit a job for each line of a file, a description as JSON; -: of the standard input')
     .option('--wait', 'wait until it has ended, showing how far it is')
     .option('--wait-timeout <duration>', 'wait at most this long (implies --wait)')
     .option('--download <folder>', 'save its outputs here in the end (implies --wait)');

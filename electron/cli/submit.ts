@@ -16,6 +16,7 @@ import { uploadFile, uploadFolder } from './upload.ts';
 import { reportEnd, waitForJob } from './wait.ts';
 
 export interface SubmitOptions extends JobFlags, TemplateFlags {
+  readonly fromFile?: string;
   readonly wait?: boolean;
   readonly waitTimeout?: string;
   readonly download?: string;
@@ -23,6 +24,7 @@ export interface SubmitOptions extends JobFlags, TemplateFlags {
 
 /** Submits a zip, a folder, a job description, or just a command; see `lanyard submit --help`. */
 export const submit: Handler<SubmitOptions> = async (context, [path], options) => {
+  if (options.fromFile !== undefined) return submitFromFile(context, options.fromFile, path, options);
   const source = await openSource(context, path, await describeByTemplate(context, options));
   if (source.description.stages !== undefined) return submitStages(context, source, options);
   const { input, spec, taskCount } = jobFromFlags(source.description, nameFlag(source, options, context.trailing), context.trailing);
@@ -40,6 +42,19 @@ export const submit: Handler<SubmitOptions> = async (context, [path], options) =
   context.terminal.note(told);
   return waitAndDownload(context, client, job.id, waitMs, options.download);
 };
+
+async function submitFromFile(context: Context, file: string, path: string | undefined, options: SubmitOptions): Promise<ExitCode> {
+  const { fromFile: _, ...others } = options;
+  const [flag = path === undefined && context.trailing.length === 0 ? undefined : 'input'] = Object.keys(others);
+  if (flag !== undefined)
+    throw new LanyardError({
+      code: 'INVALID',
+      field: flag,
+      message: 'with --from-file each line says all about its job, so there is nothing else to give',
+      hint: 'write it into the lines',
+    });
+  return (await import('./submit-lines.ts')).submitLines(context, file);
+}
 
 /** Stages of one description become jobs that wait for each other; flags that describe a single job say nothing here. */
 async function submitStages(context: Context, source: Source, options: SubmitOptions): Promise<ExitCode> {

@@ -185,6 +185,7 @@ class Coordinator implements CoordinatorDaemon {
   // ------------------------------------------------------------------------------------------------ what the API offers
 
   readonly submit: Farm['submit'] = (spec, by) => this.submissions.submit(spec, by);
+  readonly submitAll: Farm['submitAll'] = (specs, by) => this.submissions.submitAll(specs, by);
   readonly submitStages: Farm['submitStages'] = (submission, by) => this.submissions.submitStages(submission, by);
   readonly submitAwaitingInput: Farm['submitAwaitingInput'] = (spec, by) => this.submissions.submitAwaitingInput(spec, by);
 

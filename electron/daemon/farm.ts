@@ -1,3 +1,4 @@
+import type { LanyardError } from '../../shared/errors.ts';
 import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job.ts';
 import type { Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
@@ -43,6 +44,8 @@ export interface Farm {
 
   /** @throws INVALID when the spec cannot be split into tasks, names an input that is not here, or an unknown dependency */
   submit(spec: JobSpec, by: Identity): Promise<JobView>;
+  /** Submits jobs that have nothing to do with each other. @returns in their order the id of each, or why it was refused */
+  submitAll(specs: readonly JobSpec[], by: Identity): Promise<readonly (JobId | LanyardError)[]>;
   /** Submits jobs that wait for each other, all or none, in the order of their ids. @throws INVALID also for a circle among them */
   submitStages(submission: Submission, by: Identity): Promise<JobView[]>;
   /** As `submit`, for an input that has yet to arrive; the job waits in SUBMITTED until one of the two is called. */

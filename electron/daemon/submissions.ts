@@ -24,6 +24,8 @@ export interface SubmissionsOptions {
   readonly checkInput: (path: string) => Promise<unknown>;
 }
 
+const NO_EARLIER: ReadonlyMap<JobId, JobSpec> = new Map();
+
 /** How jobs come into the farm: checked, numbered, and acknowledged when they are on disk. */
 export class Submissions {
   private readonly life: FarmLife;
@@ -47,15 +49,47 @@ export class Submissions {
   }
 
   async submit(spec: JobSpec, by: Identity): Promise<JobView> {
-    const inputBytes = await this.checkedInput(spec);
+    const inputBytes = spec.input === undefined ? null : await this.checkedInput(spec.input);
     return this.accept(spec, by, inputBytes, true);
+  }
+
+  async submitAll(specs: readonly JobSpec[], by: Identity): ReturnType<Farm['submitAll']> {
+    const inputs = await this.checkedInputs(specs);
+    if (specs.some(({ afterTasks }) => afterTasks.length > 0)) await this.life.allSettled();
+    const results = specs.map((spec) => {
+      const input = spec.input === undefined ? null : (inputs.get(spec.input) ?? null);
+      if (input instanceof LanyardError) return input;
+      try {
+        return this.enter(spec, by, input, true);
+      } catch (error) {
+        if (error instanceof LanyardError) return error;
+        throw error;
+      }
+    });
+    await this.life.settled();
+    return results;
+  }
+
+  /** @returns the bytes of each input that is named, or what is wrong with it */
+  private async checkedInputs(specs: readonly JobSpec[]): Promise<ReadonlyMap<BlobId, number | null | LanyardError>> {
+    const inputs = new Map<BlobId, number | null | LanyardError>();
+    for (const { input } of specs)
+      if (input !== undefined && !inputs.has(input))
+        inputs.set(
+          input,
+          await this.checkedInput(input).catch((error: unknown) => {
+            if (error instanceof LanyardError) return error;
+            throw error;
+          }),
+        );
+    return inputs;
   }
 
   async submitStages(submission: Submission, by: Identity): Promise<JobView[]> {
     const stages = planStages(submission);
-    const inputs = new Map<BlobId, number | null>();
+    const inputs = new Map<BlobId, number>();
     for (const { spec } of stages)
-      if (spec.input !== undefined && !inputs.has(spec.input)) inputs.set(spec.input, await this.checkedInput(spec));
+      if (spec.input !== undefined && !inputs.has(spec.input)) inputs.set(spec.input, await this.checkedInput(spec.input));
     await this.life.allSettled();
     const jobs = new Map<string, JobId>();
     const accepted: Acceptable[] = [];
@@ -73,8 +107,8 @@ export class Submissions {
     return accepted.map(({ job }) => this.reader.mustView(job.id));
   }
 
-  private async checkedInput({ input }: JobSpec): Promise<number | null> {
-    if (input === undefined) return null;
+  /** @returns its bytes. @throws LanyardError INVALID */
+  private async checkedInput(input: BlobId): Promise<number> {
     const bytes = await this.blobs.size(input);
     if (bytes === undefined)
       throw new LanyardError({
@@ -109,10 +143,16 @@ export class Submissions {
 
   private async accept(spec: JobSpec, by: Identity, inputBytes: number | null, inputReady: boolean): Promise<JobView> {
     if (spec.afterTasks.length > 0) await this.life.allSettled();
-    const accepted = acceptable(spec, { id: this.nextJob, owner: by.subject, inputBytes, inputReady }, this.surroundings(new Map()));
-    this.take(accepted);
+    const job = this.enter(spec, by, inputBytes, inputReady);
     await this.life.settled();
-    return this.reader.mustView(accepted.job.id);
+    return this.reader.mustView(job);
+  }
+
+  /** @returns the job's id; it is not on disk yet. @throws LanyardError INVALID */
+  private enter(spec: JobSpec, by: Identity, inputBytes: number | null, inputReady: boolean): JobId {
+    const accepted = acceptable(spec, { id: this.nextJob, owner: by.subject, inputBytes, inputReady }, this.surroundings(NO_EARLIER));
+    this.take(accepted);
+    return accepted.job.id;
   }
 
   private take({ job, stored }: Acceptable): void {

@@ -1,14 +1,17 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Bench, comparedRow } from './bench.ts';
+import { type Bench, comparedRow, valueRow } from './bench.ts';
 import { type BullFarm, startBullFarm } from './bullmq.ts';
 import { AT_ONCE, type BenchFarm, NO_OP, startBenchFarm } from './farm.ts';
-import { compare } from './statistics.ts';
+import { compare, median } from './statistics.ts';
 
 /** Submissions that have no answer yet. */
 const IN_FLIGHT = 64;
 
-/** Jobs of one task, submitted one by one over HTTP and run, against jobs that are added to BullMQ one by one and run. */
+/**
+ * Jobs of one task, submitted one by one and run, against jobs that are added to BullMQ one by one and run. Both clients send what
+ * waits together; beside it, the same by plain HTTP requests, one for each job.
+ */
 export const submissions: Bench = {
   name: 'submissions',
   async run({ folder, quick, rounds }) {
@@ -18,10 +21,19 @@ export const submissions: Bench = {
     try {
       const compared = await compare(
         rounds,
-        () => ourJobsPerSecond(farm, jobs),
+        () => ourJobsPerSecond(farm, jobs, () => farm.client.submit(NO_OP)),
         () => theirJobsPerSecond(bull, jobs),
       );
-      return [comparedRow(`single submissions, ${IN_FLIGHT} in flight`, 'jobs/s', compared, { least: 2.5 })];
+      const plain: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const submit = createSubmitter(farm);
+        plain.push(await ourJobsPerSecond(farm, jobs, submit));
+        submit.close();
+      }
+      return [
+        comparedRow(`single submissions, ${IN_FLIGHT} in flight`, 'jobs/s', compared, { least: 2.5 }),
+        valueRow('the same, each a request of its own', 'jobs/s', median(plain), null),
+      ];
     } finally {
       await farm.close();
       await bull.close();
@@ -30,15 +42,13 @@ export const submissions: Bench = {
 };
 
 /** From the first submission until every job has ended; live jobs are counted, and ended ones in the end. */
-async function ourJobsPerSecond(farm: BenchFarm, jobs: number): Promise<number> {
+async function ourJobsPerSecond(farm: BenchFarm, jobs: number, submit: () => Promise<unknown>): Promise<number> {
   const completed = async () => (await farm.client.call('listJobs', { query: { state: ['COMPLETED'], limit: 1 } })).total;
   const before = await completed();
-  const submit = createSubmitter(farm);
   const begin = performance.now();
   await inFlight(jobs, submit);
   while ((await liveJobs(farm)) > 0) await pause(5);
   const seconds = (performance.now() - begin) / 1_000;
-  submit.close();
   const ended = (await completed()) - before;
   if (ended !== jobs) throw new Error(`${ended} of ${jobs} jobs are COMPLETED`);
   return jobs / seconds;

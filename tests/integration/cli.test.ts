@@ -262,6 +262,36 @@ test('logs of a whole job are followed to the end, with the task before each lin
   ).toBe('task 1\n');
 });
 
+test('--from-file submits a job for each line, and says which lines are refused', async () => {
+  const lines = [
+    '{"name":"first","command":"true","image":null}',
+    '',
+    '{"name":"no command"}',
+    '{',
+    '{"name":"last","command":"true","image":null}',
+  ];
+  await writeFile(join(folder, 'jobs.ndjson'), lines.join('\n'));
+  const { code, stdout, stderr } = await lanyard('--json', 'submit', '--from-file', join(folder, 'jobs.ndjson'));
+  expect(code).toBe(2);
+  const results = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { line: number; job?: number; error?: { field?: string } })
+    .sort((one, other) => one.line - other.line);
+  expect(results.map(({ line, error }) => [line, error?.field])).toEqual([
+    [1, undefined],
+    [3, 'command'],
+    [4, undefined],
+    [5, undefined],
+  ]);
+  expect(stderr).toContain('2 jobs are submitted, 2 lines are refused');
+  expect(await json('job', String(results[3]?.job))).toMatchObject({ name: 'last' });
+  expect(await lanyard('submit', '--from-file', 'jobs.ndjson', '--priority', '9')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('each line says all about its job'),
+  });
+});
+
 test('jobs are held, released, given a priority, explained, retried and removed', async () => {
   const { id } = await json<{ id: number }>('submit', '--host', '--cpu', '4000', '--retries', '0', '--', 'true');
   expect(await json('hold', String(id))).toMatchObject({ held: true });

@@ -1,5 +1,7 @@
 import type { ROUTES } from '../../../shared/api.ts';
+import { invalid, type LanyardError } from '../../../shared/errors.ts';
 import type { JobId } from '../../../shared/ids.ts';
+import { jobSpecSchema } from '../../../shared/job.ts';
 import type { Identity } from '../../ports/trust.ts';
 import { assertOwn } from '../auth.ts';
 import type { ApiContext } from '../context.ts';
@@ -8,6 +10,7 @@ import type { HandlersOf } from '../route-types.ts';
 
 type Names =
   | 'submitJob'
+  | 'submitJobs'
   | 'submitStages'
   | 'listJobs'
   | 'getJob'
@@ -34,6 +37,22 @@ export function jobHandlers({ farm, logs, membership }: ApiContext): HandlersOf<
       const job = await farm.submit(body, identity);
       membership.record('job-submitted', identity.subject, { target: String(job.id), detail: job.name });
       return job;
+    },
+    async submitJobs({ body, identity }) {
+      const parsed = body.jobs.map((job) => jobSpecSchema.safeParse(job));
+      const submitted = await farm.submitAll(
+        parsed.flatMap(({ data }) => (data === undefined ? [] : [data])),
+        identity,
+      );
+      const taken = submitted.filter((one) => typeof one === 'number');
+      if (taken.length > 0)
+        membership.record('job-submitted', identity.subject, { target: rangesOf(taken), detail: `${taken.length} jobs` });
+      let next = 0;
+      const results = parsed.map(({ error }) => {
+        const one = error === undefined ? submitted[next++] : invalid(error, 'the job');
+        return typeof one === 'number' ? { job: one } : { error: (one as LanyardError).toValue() };
+      });
+      return { results };
     },
     async submitStages({ body, identity }) {
       const jobs = await farm.submitStages(body, identity);
@@ -68,4 +87,15 @@ export function jobHandlers({ farm, logs, membership }: ApiContext): HandlersOf<
     getTask: ({ params }) => farm.task(params.job, params.index),
     cancelTask: ({ params, identity }) => cancel(params.job, params.index, identity),
   };
+}
+
+/** @returns ascending ids in short, such as `12-75, 77` */
+function rangesOf(jobs: readonly JobId[]): string {
+  const ranges: { first: number; last: number }[] = [];
+  for (const job of jobs) {
+    const newest = ranges.at(-1);
+    if (newest !== undefined && newest.last + 1 === job) newest.last = job;
+    else ranges.push({ first: job, last: job });
+  }
+  return ranges.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`)).join(', ');
 }
