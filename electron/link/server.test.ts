@@ -169,7 +169,7 @@ describe('a connection', () => {
   });
 
   it('of a worker that gives no sign of life is closed', async () => {
-    const farm = await coordinator({ pingMs: 15 });
+    const farm = await coordinator({ pingMs: 500 });
     const silent = new WebSocket(`ws://127.0.0.1:${farm.port}${LINK_PATH}`, {
       headers: { authorization: 'Bearer worker-token' },
       autoPong: false,
