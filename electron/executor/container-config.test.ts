@@ -3,7 +3,7 @@ import type { AttemptId } from '../../shared/ids.ts';
 import type { RunSpec } from '../ports/executor.ts';
 import { containerUser, imageAllowed, memoryMb, taskContainer } from './container-config.ts';
 
-const facts = { title: 'Docker', apiVersion: '1.41', cpus: 4, rootless: false };
+const facts = { title: 'Docker', apiVersion: '1.41', cpus: 4, rootless: false, isPodman: false };
 const run: RunSpec = {
   attempt: '7.0.1' as AttemptId,
   folder: '/data/attempts/7.0.1',

@@ -2,6 +2,7 @@ import type { ContainerCreateOptions } from 'dockerode';
 import picomatch from 'picomatch';
 import type { RunSpec } from '../ports/executor.ts';
 import type { EngineFacts } from './engine.ts';
+import type { Ulimit } from './ulimits.ts';
 
 /** What the owner of the machine allows containers to have. */
 export interface OwnerLimits {
@@ -79,12 +80,14 @@ export function taskContainer(options: {
   readonly user: { readonly uid: number; readonly gid: number };
   readonly network: string;
   readonly owner: ContainerOwner;
+  /** Instead of the engine's own. */
+  readonly ulimits?: readonly Ulimit[] | undefined;
 }): ContainerCreateOptions {
   const { run, limits } = options;
   const memory = memoryMb(run, limits);
   const command = typeof run.command === 'string' ? ['/bin/sh', '-c', run.command] : [...run.command];
   const cpus = containerCpus(run, limits, options.facts);
-  const confined = confinement(options.user, memory, options.network);
+  const confined = confinement(options.user, memory, options.network, options.ulimits);
   return {
     ...confined,
     Image: options.image,
@@ -112,8 +115,9 @@ export function holderContainer(
   image: string,
   user: { readonly uid: number; readonly gid: number },
   owner: ContainerOwner,
+  ulimits?: readonly Ulimit[],
 ): ContainerCreateOptions {
-  const confined = confinement(user, HOLDER_MEMORY_MB, 'none');
+  const confined = confinement(user, HOLDER_MEMORY_MB, 'none', ulimits);
   return {
     ...confined,
     Image: image,
@@ -127,7 +131,12 @@ export function holderContainer(
   };
 }
 
-function confinement(user: { readonly uid: number; readonly gid: number }, memory: number, network: string) {
+function confinement(
+  user: { readonly uid: number; readonly gid: number },
+  memory: number,
+  network: string,
+  ulimits: readonly Ulimit[] | undefined,
+) {
   return {
     User: `${user.uid}:${user.gid}`,
     AttachStdin: false,
@@ -141,6 +150,7 @@ function confinement(user: { readonly uid: number; readonly gid: number }, memor
       MemorySwap: memory * MIB,
       // Output is read from the engine as it comes and kept by the worker.
       LogConfig: { Type: 'none', Config: {} },
+      ...(ulimits === undefined ? {} : { Ulimits: [...ulimits] }),
     },
   };
 }

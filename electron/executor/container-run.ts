@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { Run, RunEnd } from '../ports/executor.ts';
 import { nanoCpus } from './container-config.ts';
-import { type Engine, reasonOf, waitForExit } from './engine.ts';
+import { type Engine, type EngineFacts, post, reasonOf, waitForExit } from './engine.ts';
 import { exitMessage } from './exit-message.ts';
 import type { OutputPump } from './output.ts';
 
@@ -20,6 +20,7 @@ const KILLED_BY = new Set([137, 143]);
 export interface StartedContainer {
   readonly engine: Engine;
   readonly client: Docker;
+  readonly facts: EngineFacts;
   readonly id: string;
   readonly output: OutputPump;
   readonly memoryMb: number;
@@ -89,8 +90,7 @@ class ContainerRun implements Run {
 
   async limitCpu(share: number): Promise<void> {
     if (this.over.signal.aborted) return;
-    const limit = { NanoCpus: nanoCpus(this.started.cpus * share) };
-    await this.container.update(limit).catch((error: unknown) => this.failUnlessOver(error));
+    await limitCpus(this.started, this.started.cpus * share).catch((error: unknown) => this.failUnlessOver(error));
   }
 
   async cpuMs(): Promise<number | undefined> {
@@ -136,6 +136,18 @@ class ContainerRun implements Run {
   private failUnlessOver(error: unknown): void {
     if (!this.over.signal.aborted) throw error;
   }
+}
+
+/** Docker's request is unknown to Podman before 5.1; its own is older. */
+async function limitCpus({ client, facts, id }: StartedContainer, cpus: number): Promise<void> {
+  if (!facts.isPodman) {
+    await client.getContainer(id).update({ NanoCpus: nanoCpus(cpus) });
+    return;
+  }
+  const period = 100_000;
+  await post(client, `/v4.0.0/libpod/containers/${id}/update`, {
+    cpu: { period, quota: Math.round((nanoCpus(cpus) / 1e9) * period) },
+  });
 }
 
 /** Why a command ended with another exit code than 0. */

@@ -22,6 +22,7 @@ import { createHolders, type Holder, type Holders } from './holders.ts';
 import { pullImage } from './image-pull.ts';
 import { demultiplex, pumpOutput } from './output.ts';
 import { createRemovals, type Removals } from './removals.ts';
+import { areLimitsRefused, ownUlimits, type Ulimit } from './ulimits.ts';
 
 export interface DockerExecutorOptions extends ContainerOwner {
   /** A socket's path, or `unix://`, `npipe://` or `tcp://` and an address; default: the usual places are searched. */
@@ -40,6 +41,9 @@ const KNOWN_IMAGES_AT_MOST = 1_000;
 /** What Docker and Podman say when no runtime of theirs knows the devices that are asked for. */
 const GPUS_REFUSED = /could not select device driver|unresolvable CDI devices|nvidia-container-cli/;
 
+/** Distributions pack it apart from Podman. */
+const INIT_MISSING = /container-init binary not found/;
+
 const IMAGE_GONE = Symbol('the image is not there any more');
 
 type User = { readonly uid: number; readonly gid: number };
@@ -56,6 +60,8 @@ class DockerExecutor implements Executor {
   private readonly removals: Removals;
   private readonly holders: Holders;
   private readonly knownImages = new Set<string>();
+  /** Instead of the limits that the engine gives by itself, once it was seen that it may not. */
+  private ulimits: readonly Ulimit[] | undefined;
   /** Containers of an earlier life may still be there; nothing of this life runs yet. */
   private straysLeft = false;
 
@@ -161,6 +167,20 @@ class DockerExecutor implements Executor {
   }
 
   private async launchAnyhow(run: RunSpec, image: string, sink: LogSink): Promise<Run> {
+    try {
+      return await this.launchBeside(run, image, sink);
+    } catch (error) {
+      if (this.ulimits !== undefined || !areLimitsRefused(reasonOf(error))) throw error;
+      this.ulimits = await ownUlimits();
+      this.options.logger.info('The engine may not give containers its usual limits; they get those of this program', {
+        ulimits: this.ulimits,
+      });
+      return await this.launchBeside(run, image, sink);
+    }
+  }
+
+  /** In the network namespace of a holder where one is free. */
+  private async launchBeside(run: RunSpec, image: string, sink: LogSink): Promise<Run> {
     const holder = run.network ? undefined : this.holders.take(image);
     if (holder === undefined) return await this.launch(run, image, sink, undefined);
     try {
@@ -182,7 +202,8 @@ class DockerExecutor implements Executor {
     const client = await engine.client();
     const facts = await engine.facts();
     const network = run.network ? 'bridge' : holder === undefined ? 'none' : `container:${holder.container}`;
-    const config = taskContainer({ run, image, limits: options.limits, facts, user: userFor(facts), network, owner: options });
+    const { ulimits } = this;
+    const config = taskContainer({ run, image, limits: options.limits, facts, user: userFor(facts), network, owner: options, ulimits });
     const created = await client.createContainer(config);
     let stream: Readable | undefined;
     try {
@@ -197,6 +218,7 @@ class DockerExecutor implements Executor {
       return watchContainer({
         engine,
         client,
+        facts,
         id: created.id,
         output,
         memoryMb: memoryMb(run, options.limits),
@@ -213,7 +235,7 @@ class DockerExecutor implements Executor {
   private async startHolder(image: string): Promise<string | undefined> {
     const client = await this.engine.client();
     const user = userFor(await this.engine.facts());
-    const created = await client.createContainer(holderContainer(image, user, this.options));
+    const created = await client.createContainer(holderContainer(image, user, this.options, this.ulimits));
     try {
       await created.start();
       return created.id;
@@ -231,6 +253,11 @@ class DockerExecutor implements Executor {
       return {
         reason: 'executor-unavailable',
         message: `The container engine cannot give GPUs to containers; NVIDIA's container toolkit lets it: ${said}`,
+      };
+    if (INIT_MISSING.test(said))
+      return {
+        reason: 'infrastructure',
+        message: `Podman has no program to be the first process of containers; install catatonit: ${said}`,
       };
     if (isProgramMissing(error)) return { reason: 'exit', message: `The command was not found in the image (exit code 127): ${said}` };
     if (statusOf(error) !== undefined) return { reason: 'infrastructure', message: `The container engine refused: ${said}` };

@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage } from 'node:http';
 import { homedir } from 'node:os';
 import type { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { advice, type EngineAddress, type EngineTrouble, engineAddresses, type FailedAddress, knock, troubleOf } from './sockets.ts';
 
@@ -12,6 +13,7 @@ export interface EngineFacts {
   readonly cpus: number;
   /** The engine runs as an ordinary user: root in a container is that user, and nobody else can write to the user's files. */
   readonly rootless: boolean;
+  readonly isPodman: boolean;
 }
 
 /** The engine's API of Docker 19.03 and Podman 3: the first that takes device requests. */
@@ -47,10 +49,20 @@ interface Connection {
   facts: Promise<EngineFacts> | undefined;
 }
 
+/**
+ * The client library describes every request to its debug log, whether that is on or off, and with it the agent and all that
+ * hangs on its sockets: milliseconds of the CPU for each request.
+ */
+class BriefAgent extends Agent {
+  [inspect.custom](): string {
+    return 'Agent';
+  }
+}
+
 /** @param configured a socket's path or an address; without one the usual places are searched */
 export function createEngine(configured: string | undefined): Engine {
   const surroundings = { platform: process.platform, home: homedir(), environment: process.env };
-  const agent = new Agent({ keepAlive: true });
+  const agent = new BriefAgent({ keepAlive: true });
   let connection: Promise<Connection> | undefined;
 
   const find = async (): Promise<Connection> => {
@@ -115,24 +127,32 @@ export async function attachOutput(client: Docker, container: string): Promise<R
  * @returns the exit code
  */
 export async function waitForExit(client: Docker, container: string): Promise<number> {
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+  const answer = await post(client, `/containers/${container}/wait?`, { condition: 'not-running' });
+  const text = (await answer.toArray()).join('');
+  const { StatusCode: exitCode, Error: failure } = JSON.parse(text) as { StatusCode?: number; Error?: { Message?: string } | null };
+  if (failure?.Message) throw new Error(failure.Message);
+  if (exitCode === undefined) throw new Error('the engine did not say how the container ended');
+  return exitCode;
+}
+
+/**
+ * @param options the body; where `path` ends with a question mark, also the query
+ * @returns the engine's answer, as it comes; @throws when it refuses, or does not answer
+ */
+export function post(client: Docker, path: string, options: object): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
     const request = {
-      path: `/containers/${container}/wait?`,
+      path,
       method: 'POST',
-      options: { condition: 'not-running' },
+      options,
       isStream: true,
-      statusCodes: { 200: true, 400: 'bad parameter', 404: 'no such container', 500: 'server error' },
+      statusCodes: { 200: true, 201: true, 400: 'bad parameter', 404: 'no such container', 500: 'server error' },
     };
     client.modem.dial(request, (error: unknown, response: unknown) => {
       if (error) reject(error);
       else resolve(response as IncomingMessage);
     });
   });
-  const text = (await answer.toArray()).join('');
-  const { StatusCode: exitCode, Error: failure } = JSON.parse(text) as { StatusCode?: number; Error?: { Message?: string } | null };
-  if (failure?.Message) throw new Error(failure.Message);
-  if (exitCode === undefined) throw new Error('the engine did not say how the container ended');
-  return exitCode;
 }
 
 /** The HTTP status with which the engine refused, or undefined when there was no answer at all. */
@@ -156,13 +176,14 @@ function clientOptions(address: EngineAddress, agent: Agent): Docker.DockerOptio
 
 async function readFacts(client: Docker): Promise<EngineFacts> {
   const [version, info] = await Promise.all([client.version(), client.info()]);
-  const podman = version.Components?.some((component) => component.Name.startsWith('Podman')) ?? false;
+  const isPodman = version.Components?.some((component) => component.Name.startsWith('Podman')) ?? false;
   const security = (info.SecurityOptions ?? []) as readonly string[];
   return {
-    title: `${podman ? 'Podman' : 'Docker'} ${version.Version} (API ${version.ApiVersion})`,
+    title: `${isPodman ? 'Podman' : 'Docker'} ${version.Version} (API ${version.ApiVersion})`,
     apiVersion: version.ApiVersion,
     cpus: info.NCPU,
     rootless: security.some((option) => option.includes('rootless')),
+    isPodman,
   };
 }
 

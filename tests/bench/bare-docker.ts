@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { containerUser, taskContainer } from '../../electron/executor/container-config.ts';
 import type { EngineFacts } from '../../electron/executor/engine.ts';
@@ -17,13 +18,16 @@ export interface BareDocker {
   untilIdle(): Promise<void>;
 }
 
+/** Often enough to see, and seldom enough not to take the CPU from the removal that is waited for. */
+const IDLE_POLL_MS = 10;
+
 export const CPU = 0.25;
 export const RAM_MB = 64;
 
 /** @param folder is mounted into every container */
 export function createBareDocker(image: string, folder: string): BareDocker {
   const docker = new Docker({ socketPath: ENGINE_SOCKET });
-  const facts: EngineFacts = { title: '', apiVersion: '', cpus: 64, rootless: false };
+  const facts: EngineFacts = { title: '', apiVersion: '', cpus: 64, rootless: false, isPodman: false };
   const create = (command: readonly string[]) =>
     docker.createContainer(
       taskContainer({
@@ -77,6 +81,7 @@ export function createBareDocker(image: string, folder: string): BareDocker {
       for (;;) {
         const left = await docker.listContainers({ all: true, filters: { label: ['lanyard.attempt'] } });
         if (left.length === 0) return;
+        await pause(IDLE_POLL_MS);
       }
     },
   };

@@ -17,7 +17,7 @@ export interface BenchFarm {
   readonly token: string;
   readonly coordinator: Program<CoordinatorQuestion, CoordinatorAnswer>;
   readonly worker: Program<StartQuestion, StartAnswer>;
-  /** @returns the job once it has ended; @throws when it did not complete */
+  /** Is told of it, as `lanyard submit --wait` is: asking again and again would take the CPU from what is measured. @throws when it did not complete */
   untilCompleted(job: number): Promise<JobView>;
   close(): Promise<void>;
 }
@@ -59,11 +59,18 @@ export async function startBenchFarm(options: BenchFarmOptions): Promise<BenchFa
     coordinator,
     worker,
     async untilCompleted(job) {
-      for (;;) {
-        const view = await client.call('getJob', { params: { job } });
-        if (view.state === 'COMPLETED') return view;
-        if (view.finishedAt !== null) throw new Error(`job ${job}: ${view.state}, ${view.reason}`);
-        await pause(10);
+      const stop = new AbortController();
+      try {
+        for await (const { type, jobs } of client.watch(stop.signal)) {
+          const seen = jobs.find(({ id }) => id === job);
+          if (type === 'delta' && seen === undefined) continue;
+          const view = seen ?? (await client.call('getJob', { params: { job } }));
+          if (view.state === 'COMPLETED') return view;
+          if (view.finishedAt !== null) throw new Error(`job ${job}: ${view.state}, ${view.reason}`);
+        }
+        throw new Error('the event stream ended');
+      } finally {
+        stop.abort();
       }
     },
     async close() {

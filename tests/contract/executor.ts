@@ -56,8 +56,8 @@ export function started(run: Run | RunRefused): Run {
   return run;
 }
 
-export function describeExecutor(name: string, create: () => Promise<ExecutorUnderTest>): void {
-  describe(`${name}: the executor contract`, () => {
+export function describeExecutor(name: string, create: () => Promise<ExecutorUnderTest>, { isSkipped = false } = {}): void {
+  describe.skipIf(isSkipped)(`${name}: the executor contract`, () => {
     let executor: Executor;
     let image: string | null;
 

@@ -102,7 +102,7 @@ async function startDaemon(socket: string, folder: string, command: readonly str
 }
 
 /** An engine that starts again after it was killed no longer knows that it mounted its own data folder. */
-function unmountBelow(folder: string): void {
+export function unmountBelow(folder: string): void {
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .flatMap((line) => line.split(' ')[1] ?? []);
@@ -126,7 +126,7 @@ function isInstalled(): boolean {
 }
 
 /** A machine without an init system may have no control groups mounted, which the engine needs. */
-function mountControlGroups(): void {
+export function mountControlGroups(): void {
   if (existsSync('/sys/fs/cgroup/cgroup.controllers') || existsSync('/sys/fs/cgroup/memory')) return;
   mkdirSync('/sys/fs/cgroup', { recursive: true });
   execFileSync('mount', ['-t', 'cgroup2', 'cgroup2', '/sys/fs/cgroup']);

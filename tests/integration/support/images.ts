@@ -87,8 +87,8 @@ async function plantDebian(tree: string, packages: string): Promise<void> {
 }
 
 async function importArchive(docker: Docker, archive: string, tag: string): Promise<void> {
-  const [repo, label] = tag.split(':');
-  const answer = await docker.importImage(createReadStream(archive), { repo, tag: label });
+  // The tag as a part of the name: given apart, Podman leaves it out.
+  const answer = await docker.importImage(createReadStream(archive), { repo: tag });
   let text = '';
   for await (const part of answer) text += part;
   if (text.includes('"error"')) throw new Error(`The image ${tag} could not be imported: ${text}`);
