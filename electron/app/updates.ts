@@ -36,6 +36,7 @@ export function watchUpdates(options: UpdatesOptions): void {
       if (place === undefined) return;
       const feed = verifyFeed(await get(place.url), Buffer.from(await get(`${place.url}.sig`)).toString('latin1'), place.key);
       if (!isNewer(feed.version, VERSION)) return;
+      logger.info('a newer version is there', { version: feed.version });
       const isReady = settings().updates === 'automatic' && (await fetchUpdate(place.base, feed, logger));
       const news = `${feed.version} ${isReady}`;
       if (news !== told) found(feed.version, isReady);

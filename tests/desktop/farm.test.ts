@@ -21,6 +21,7 @@ async function install(wish: Parameters<typeof createHome>[0]): Promise<Home> {
 }
 
 test('a first run listens nowhere, makes a farm, and renders the sample', async () => {
+  test.setTimeout(180_000);
   const home = await install({ hasFarm: false });
   const app = await home.start();
   const window = await app.firstWindow();
@@ -33,7 +34,7 @@ test('a first run listens nowhere, makes a farm, and renders the sample', async 
   await window.getByLabel('Name of the new farm').fill('Render lab');
   await window.getByRole('button', { name: 'Start a farm' }).click();
   await expect(window.getByRole('heading', { name: 'path tracer' })).toBeVisible();
-  await expect(window.getByText('12 of 12 tasks ended')).toBeVisible({ timeout: 50_000 });
+  await expect(window.getByText('12 of 12 tasks ended')).toBeVisible({ timeout: 120_000 });
   await expect(window.getByRole('navigation')).toContainText('Render lab');
   expect(problems).toEqual([]);
 });

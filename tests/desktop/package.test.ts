@@ -1,52 +1,67 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
-import { chromium } from '@playwright/test';
 import { createZip } from '../e2e/support/zip.ts';
 import { IMAGES } from '../integration/support/images.ts';
 import { drop } from './support/drop.ts';
-import { createHome, type Home } from './support/home.ts';
-import { type PackagedApp, packApp } from './support/package.ts';
+import { startFeed } from './support/feed.ts';
+import { createHome, type Home, type HomeWish } from './support/home.ts';
+import { type PackagedApp, packApp, type RunningPackage, SEEN } from './support/package.ts';
 import { expect, test } from './support/test.ts';
 
 /** The unpacked package: what a person has after installing. Its inspector is off, so it is driven through its window alone. */
 
 test.skip(process.platform !== 'linux', 'it packs for Linux');
 
+const SMALL = { image: null, requirements: { cpu: 0.1, ramMb: 32 } } as const;
 let app: PackagedApp;
-let home: Home;
+let homes: Home[] = [];
+let running: RunningPackage[] = [];
 test.beforeAll(async () => {
   test.setTimeout(120_000);
   app = await packApp();
-  home = await createHome();
 });
 test.afterAll(async () => {
-  await home?.remove();
   await app?.remove();
 });
+// biome-ignore lint/correctness/noEmptyPattern: the runner reads the names of fixtures from this pattern
+test.afterEach(async ({}, info) => {
+  for (const one of running) await one.end('SIGKILL');
+  for (const home of homes) {
+    if (info.status !== info.expectedStatus) await info.attach('log', { body: home.log(), contentType: 'text/plain' });
+    await home.remove();
+  }
+  homes = [];
+  running = [];
+});
 
-function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): { child: ChildProcess; output: () => string } {
-  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const child = spawn(app.executable, [...sandbox, ...args], {
-    env: { ...home.environment, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (bytes: Buffer) => {
-      output += bytes.toString();
-    });
-  return { child, output: () => output };
+async function install(wish: HomeWish = {}): Promise<Home> {
+  const home = await createHome(wish);
+  homes.push(home);
+  return home;
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exited;
+function start(...[home, args, environment]: Parameters<PackagedApp['start']>): RunningPackage {
+  const one = app.start(home, args, environment);
+  running.push(one);
+  return one;
 }
+
+/** As `start`, and waits until its farm is there. */
+async function startUp(...given: Parameters<PackagedApp['start']>): Promise<RunningPackage> {
+  const [home] = given;
+  const lives = () => home.log().split('"the app is up"').length - 1;
+  const before = lives();
+  const one = start(...given);
+  await expect.poll(lives).toBeGreaterThan(before);
+  return one;
+}
+
+/** Runs until the file `go` is beside the data folder. */
+const waiting = (home: Home) => ({ name: 'waits', command: `until [ -e '${join(home.folder, 'go')}' ]; do sleep 0.05; done`, ...SMALL });
+const goOn = (home: Home) => writeFile(join(home.folder, 'go'), '');
+const stateOf = async (home: Home, job: number) => (await (await home.client()).call('getJob', { params: { job } })).state;
 
 test('its fuses are set: no Node from outside, no inspector, only its own archive', async () => {
   const fuses = await getCurrentFuseWire(app.executable);
@@ -60,48 +75,123 @@ test('its fuses are set: no Node from outside, no inspector, only its own archiv
   expect(stateOf(FuseV1Options.GrantFileProtocolExtraPrivileges)).toBe('DISABLE');
 });
 
-test('a dropped zip finishes in it, in Docker, with a thumbnail', async () => {
-  const { child, output } = start(['--remote-debugging-port=0']);
-  try {
-    await expect.poll(() => /DevTools listening on (ws:\S+)/.exec(output())?.[1]).toBeDefined();
-    const browser = await chromium.connectOverCDP(/DevTools listening on (ws:\S+)/.exec(output())?.[1] as string);
-    const [context] = browser.contexts();
-    const window = context?.pages()[0] ?? (await context?.waitForEvent('page'));
-    if (window === undefined) throw new Error('there is no window');
-    await expect(window.getByRole('link', { name: 'Jobs' }).first()).toBeVisible();
-    const picture = await readFile(join(import.meta.dirname, '../../resources/icons/png/32x32.png'));
-    const job = {
-      name: 'packaged',
-      command: 'cp in.png out.png',
-      image: IMAGES.busybox,
-      outputs: ['out.png'],
-      requirements: { cpu: 0.1, ramMb: 32 },
-    };
-    await drop(window, home, 'shot.zip', createZip({ 'lanyard.json': JSON.stringify(job), 'in.png': picture }));
-    await window.getByRole('button', { name: 'Submit 1 task' }).click();
-    await expect(window.getByText('1 of 1 task ended')).toBeVisible();
-    const client = await home.client();
-    const [newest] = (await client.call('listJobs')).jobs;
-    const small = await client.thumbnail({ task: `${newest?.id}.0`, path: 'out.png' }, 'small');
-    const bytes = Buffer.concat(await small.toArray());
-    expect(bytes.subarray(8, 12).toString()).toBe('WEBP');
-    await browser.close();
-  } finally {
-    await end(child);
-  }
+test('it brings the terms of all that it is made of', () => {
+  for (const file of ['resources/THIRD-PARTY-NOTICES.txt', 'resources/LICENSE.txt', 'LICENSES.chromium.html'])
+    expect(existsSync(join(app.folder, file)), file).toBe(true);
 });
 
+test('a first run makes a farm and renders the sample; a second install joins by a link and takes tasks', async () => {
+  test.setTimeout(180_000);
+  const first = await install({ hasFarm: false });
+  const window = await start(first).firstWindow();
+  await window.getByLabel('Name of the new farm').fill('Render lab');
+  await window.getByRole('button', { name: 'Start a farm' }).click();
+  await expect(window.getByText('12 of 12 tasks ended')).toBeVisible({ timeout: 120_000 });
+  const admin = await first.client();
+  const { link } = await admin.call('createInvite', { body: { role: 'worker', approve: true } });
+  const second = await install({ hasFarm: false, settings: { worker: { name: 'second', labels: { only: 'second' } } } });
+  // As the system opens a link.
+  const other = await start(second, [SEEN, link]).firstWindow();
+  await expect(other.getByLabel('Invite')).toHaveValue(link);
+  await other.getByRole('button', { name: 'Join', exact: true }).click();
+  await expect(other.getByRole('heading', { name: 'This machine works for Render lab' })).toBeVisible();
+  const spec = { command: 'true', image: null, requirements: { cpu: 0.1, ramMb: 32, labels: ['only=second'] } };
+  const { id } = await admin.call('submitJob', { body: spec });
+  await expect.poll(() => stateOf(first, id)).toBe('COMPLETED');
+});
+
+test('a dropped zip finishes in it, in Docker, with a thumbnail', async () => {
+  const home = await install();
+  const window = await start(home).firstWindow();
+  await expect(window.getByRole('link', { name: 'Jobs' }).first()).toBeVisible();
+  const picture = await readFile(join(import.meta.dirname, '../../resources/icons/png/32x32.png'));
+  const job = {
+    name: 'packaged',
+    command: 'cp in.png out.png',
+    image: IMAGES.busybox,
+    outputs: ['out.png'],
+    requirements: { cpu: 0.1, ramMb: 32 },
+  };
+  await drop(window, home, 'shot.zip', createZip({ 'lanyard.json': JSON.stringify(job), 'in.png': picture }));
+  await window.getByRole('button', { name: 'Submit 1 task' }).click();
+  await expect(window.getByText('1 of 1 task ended')).toBeVisible();
+  const client = await home.client();
+  const [newest] = (await client.call('listJobs')).jobs;
+  const small = await client.thumbnail({ task: `${newest?.id}.0`, path: 'out.png' }, 'small');
+  const bytes = Buffer.concat(await small.toArray());
+  expect(bytes.subarray(8, 12).toString()).toBe('WEBP');
+});
+
+test('its window closes into the tray and the task goes on; a second start opens it again, with the zip that it was given', async () => {
+  const home = await install();
+  const one = await startUp(home);
+  const window = await one.firstWindow();
+  const { id } = await (await home.client()).call('submitJob', { body: waiting(home) });
+  await expect.poll(() => stateOf(home, id)).toBe('RUNNING');
+  const closed = window.waitForEvent('close');
+  await window.evaluate(() => globalThis.close());
+  await closed;
+  await goOn(home);
+  await expect.poll(() => stateOf(home, id)).toBe('COMPLETED');
+  const opened = (await one.windows()).waitForEvent('page');
+  const zip = join(home.folder, 'my shot.zip');
+  await writeFile(zip, createZip({ 'lanyard.json': JSON.stringify({ name: 'by the system', command: 'true', ...SMALL }) }));
+  const second = start(home, [zip]);
+  expect(await second.ended).toEqual([0, null]);
+  await expect((await opened).getByLabel('Name')).toHaveValue('by the system');
+});
+
+test('at log-out it hands its task back, and after a crash it finds its farm again: the task runs in the next life', async () => {
+  test.setTimeout(180_000);
+  const home = await install();
+  const first = await startUp(home, ['--hidden']);
+  const { id } = await (await home.client()).call('submitJob', { body: waiting(home) });
+  const runs = () => expect.poll(() => stateOf(home, id), { timeout: 45_000 }).toBe('RUNNING');
+  await runs();
+  expect(await first.end('SIGTERM')).toEqual([0, null]);
+  const second = await startUp(home, ['--hidden']);
+  await runs();
+  expect(await second.end('SIGKILL')).toEqual([null, 'SIGKILL']);
+  await startUp(home, ['--hidden']);
+  await goOn(home);
+  await expect.poll(() => stateOf(home, id), { timeout: 45_000 }).toBe('COMPLETED');
+});
+
+test('what it plants for the login starts it, without a window', async () => {
+  const home = await install();
+  const one = start(home);
+  const window = await one.firstWindow();
+  await window.getByRole('link', { name: 'Settings' }).click();
+  await window.getByRole('checkbox', { name: 'Start when I log in' }).click();
+  const entry = join(home.folder, 'config/autostart/lanyard.desktop');
+  await expect.poll(() => existsSync(entry)).toBe(true);
+  expect(await readFile(entry, 'utf8')).toContain(`Exec="${app.executable}" "--hidden"\n`);
+  await one.end();
+  const hidden = await startUp(home, ['--hidden', SEEN]);
+  expect((await hidden.windows()).pages()).toEqual([]);
+});
+
+for (const { what, isOwn, expected } of [
+  { what: 'a newer version is found', isOwn: true, expected: 'a newer version is there' },
+  { what: 'one that another key signed is refused', isOwn: false, expected: 'The update is not signed by the key that this app trusts' },
+])
+  test(`it looks for updates where its settings say: ${what}`, async () => {
+    const feed = await startFeed('99.0.0', isOwn);
+    try {
+      const home = await install({ settings: { desktop: { updates: 'ask', updateUrl: feed.url, updateKey: feed.updateKey } } });
+      start(home, ['--hidden']);
+      await expect.poll(() => feed.asked, { timeout: 30_000 }).toEqual(['/feed/latest-linux.yml', '/feed/latest-linux.yml.sig']);
+      await expect.poll(() => home.log()).toContain(expected);
+    } finally {
+      feed.close();
+    }
+  });
+
 test('it is no Node for others, and opens no inspector', async () => {
-  const asNode = start(['-e', 'console.log("node " + process.version)'], { ELECTRON_RUN_AS_NODE: '1' });
-  const inspected = start(['--inspect=0', '--hidden'], { LANYARD_DATA: join(home.folder, 'other') });
-  try {
-    await expect
-      .poll(() => readFile(join(home.folder, 'other/desktop/logs/lanyard.log'), 'utf8').catch(() => ''))
-      .toContain('the app is up');
-    expect(inspected.output()).not.toContain('Debugger listening');
-    expect(asNode.output()).not.toContain('node v');
-  } finally {
-    await end(asNode.child);
-    await end(inspected.child);
-  }
+  const home = await install();
+  const asNode = await startUp(home, ['-e', 'console.log("node " + process.version)', '--hidden'], { ELECTRON_RUN_AS_NODE: '1' });
+  expect(asNode.output()).not.toContain('node v');
+  await asNode.end();
+  const inspected = await startUp(home, ['--inspect=0', '--hidden']);
+  expect(inspected.output()).not.toContain('Debugger listening');
 });

@@ -6,7 +6,7 @@ export default defineConfig({
   outputDir: '../../.cache/desktop',
   globalSetup: './support/setup.ts',
   workers: 1,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
   reporter: [['list'], ['../e2e/support/reporter.ts', { part: 'desktop' }]],
 });

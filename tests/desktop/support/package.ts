@@ -1,10 +1,13 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { type BrowserContext, chromium, expect, type Page } from '@playwright/test';
 import { findElectron } from './electron.ts';
+import type { Home } from './home.ts';
 
 const run = promisify(execFile);
 const REPOSITORY = join(import.meta.dirname, '../../..');
@@ -15,8 +18,24 @@ export interface PackagedApp {
   readonly executable: string;
   /** @returns the installer that electron-builder makes of it; the one tool that it would download is ours (`fpm.mjs`) */
   deb(): Promise<string>;
+  start(home: Home, args?: readonly string[], environment?: Readonly<Record<string, string>>): RunningPackage;
   remove(): Promise<void>;
 }
+
+/** It lets nobody look inside: only its windows, its files and what it prints are there to be seen. */
+export interface RunningPackage {
+  /** Exit status and signal. */
+  readonly ended: Promise<readonly unknown[]>;
+  output(): string;
+  /** Its windows, for one that was started with a debugging port. */
+  windows(): Promise<BrowserContext>;
+  firstWindow(): Promise<Page>;
+  /** As at log-out, or abruptly. @returns exit status and signal */
+  end(signal?: 'SIGTERM' | 'SIGKILL'): Promise<readonly unknown[]>;
+}
+
+/** Lets a test see the windows; the program is the same. */
+export const SEEN = '--remote-debugging-port=0';
 
 /** Where Electron is older than the one that ships, an entry of this test gives it what it lacks; all else is as it is shipped. */
 export async function packApp(): Promise<PackagedApp> {
@@ -53,6 +72,43 @@ export async function packApp(): Promise<PackagedApp> {
       if (made === undefined) throw new Error('no .deb was made');
       return join(work, 'dist', made);
     },
+    start: (home, args = [SEEN], environment = {}) => start(join(folder, 'lanyard-desktop'), args, { ...home.environment, ...environment }),
     remove: () => rm(work, { recursive: true, force: true }),
+  };
+}
+
+function start(executable: string, args: readonly string[], env: Readonly<Record<string, string>>): RunningPackage {
+  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const child = spawn(executable, [...sandbox, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'exit');
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (bytes: Buffer) => {
+      output += bytes.toString();
+    });
+  let seen: BrowserContext | undefined;
+  const windows = async () => {
+    const address = () => /DevTools listening on (ws:\S+)/.exec(output)?.[1];
+    await expect.poll(address).toBeDefined();
+    const [context] = (await chromium.connectOverCDP(address() as string)).contexts();
+    if (context === undefined) throw new Error('the app shows no windows to a debugger');
+    return context;
+  };
+  return {
+    ended,
+    output: () => output,
+    async windows() {
+      seen ??= await windows();
+      return seen;
+    },
+    async firstWindow() {
+      const context = await this.windows();
+      return context.pages()[0] ?? (await context.waitForEvent('page'));
+    },
+    async end(signal = 'SIGTERM') {
+      await seen?.browser()?.close();
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      return await ended;
+    },
   };
 }
