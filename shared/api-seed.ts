@@ -238,6 +238,9 @@ const endSchema = tolerant(
     stderr: z.string().optional(),
     output: z.unknown().optional(),
     ranForMs: number.min(0).optional(),
+    /** What it has used, for those who know. */
+    cpuMs: number.min(0).optional(),
+    peakRamMb: number.int().min(0).optional(),
     /** Files that were put with `PATCH /api/blobs/HASH` before; a list, or what `sha256sum` prints. */
     outputs: z.preprocess(linesOfHashes, z.array(outputFile).max(LIMITS.outputFiles)).optional(),
   }),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ADMINS, READERS, type Route, SUBMITTERS } from './api-route.ts';
 import { TRUST_ROUTES } from './api-trust.ts';
+import { someNeedsSchema } from './canary.ts';
 import { errorSchema } from './errors.ts';
 import { type JobSpecInput, jobIdSchema, jobSpecSchema, TASK_STATES } from './job.ts';
 import { LIMITS } from './limits.ts';
@@ -153,6 +154,15 @@ export const ROUTES = {
     roles: SUBMITTERS,
     summary: 'Runs what failed, timed out or was cancelled again',
     params: jobParams,
+    answer: jobViewSchema,
+  },
+  approveCanary: {
+    method: 'POST',
+    path: '/api/jobs/:job/canary',
+    roles: SUBMITTERS,
+    summary: 'Lets the rest of a job run after its canary: with what was proposed, but for what is named here',
+    params: jobParams,
+    body: someNeedsSchema,
     answer: jobViewSchema,
   },
   explainJob: {

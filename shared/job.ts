@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canarySchema } from './canary.ts';
 import type { BlobId, JobId, NodeId } from './ids.ts';
 import { isBlobId } from './ids.ts';
 import { isExpressionError, parseLabelExpression } from './label-expression.ts';
@@ -194,6 +195,9 @@ export const jobSpecSchema = z.strictObject({
     .optional()
     .describe('most of its tasks that run at once; default: as many as there is room for'),
   preemptible: z.boolean().default(false),
+  canary: canarySchema
+    .optional()
+    .describe('of a job of more than three tasks the first, the middle and the last run before all others, to learn what they need'),
   notify: z.enum(['none', 'failure', 'end']).default('end'),
 });
 /** A submission with all defaults filled in. */
@@ -251,6 +255,14 @@ export interface TaskRow {
   readonly message: string | null;
 }
 
+/** What an attempt has used of its machine; null what nobody could tell, such as the memory of a command that was over at once. */
+export interface Usage {
+  /** CPU time, of all cores together. */
+  readonly cpuMs: number | null;
+  /** The most memory that was seen in use at once, MiB. */
+  readonly peakRamMb: number | null;
+}
+
 /** A file that an attempt produced. */
 export interface OutputFile {
   /** Relative, `/`-separated, inside the working folder. */
@@ -260,7 +272,7 @@ export interface OutputFile {
 }
 
 /** One placement of a task, stored once, when it has ended. */
-export interface AttemptRow {
+export interface AttemptRow extends Usage {
   readonly job: JobId;
   readonly index: number;
   readonly number: number;
@@ -271,6 +283,8 @@ export interface AttemptRow {
   readonly assignedAt: number;
   readonly startedAt: number | null;
   readonly finishedAt: number;
+  /** How long its command ran, by its worker's own clock; null when it is not known. */
+  readonly ranForMs: number | null;
   /** Filled only when the reason is `completed`. */
   readonly outputs: readonly OutputFile[];
 }

@@ -36,6 +36,9 @@ export const attemptEndSchema = z.object({
   outputs: z.array(outputFileSchema).max(LIMITS.outputFiles).default([]),
   /** How long the command ran, ms, by the worker's own steady clock. */
   ranForMs: z.number().min(0).default(0),
+  /** CPU time of all its cores, and the most memory that was seen in use at once (MiB); null where nobody could tell. */
+  cpuMs: z.number().min(0).nullable().default(null),
+  peakRamMb: z.number().int().min(0).nullable().default(null),
   /** The full length of the attempt's log in bytes of its framed form. */
   logBytes: z.number().int().min(0).default(0),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { cachedInputSchema, nodeCacheSchema } from './cache.ts';
+import { canaryDecisionSchema, canaryProposalSchema, canarySchema } from './canary.ts';
 import { jobSpecSchema, TASK_STATES } from './job.ts';
 import { AVAILABILITIES, metricsSchema, NODE_STATUSES, nodeDescriptionSchema } from './node.ts';
 import { phaseSchema } from './protocol.ts';
@@ -27,11 +28,27 @@ export const jobViewSchema = z.object({
   finishedAt: time,
   /** When it will be done, between these two; null without data to tell it from. */
   eta: z.object({ earliest: z.number(), latest: z.number() }).nullable(),
+  /** `running`: its first tasks run before all others; `waiting`: they have ended, and it waits for approval. */
+  canaryPhase: z.enum(['running', 'waiting']).nullable(),
   reason: z.string().nullable(),
 });
 export type JobView = z.infer<typeof jobViewSchema>;
 
+export const canaryViewSchema = z.object({
+  approval: canarySchema.shape.approval,
+  /** Indices of the first tasks. */
+  tasks: z.array(z.number().int()),
+  /** How many of them have ended; null once that is of no matter. */
+  ended: z.number().int().nullable(),
+  /** There when the job waits for approval. */
+  proposal: canaryProposalSchema.nullable(),
+  /** There once the rest goes on. */
+  decision: canaryDecisionSchema.nullable(),
+});
+export type CanaryView = z.infer<typeof canaryViewSchema>;
+
 export const jobDetailSchema = jobViewSchema.extend({
+  canary: canaryViewSchema.nullable(),
   spec: jobSpecSchema,
   /** Jobs that wait for this one now. */
   dependents: z.array(z.number().int()).default([]),
@@ -71,6 +88,11 @@ export const attemptViewSchema = z.object({
   assignedAt: z.number(),
   startedAt: time,
   finishedAt: time,
+  /** How long its command ran, by the clock of its worker (ms). */
+  ranForMs: time,
+  /** CPU time of all cores, and the most memory seen in use at once (MiB); null while it lives, and where nobody could tell. */
+  cpuMs: z.number().nullable(),
+  peakRamMb: z.number().int().nullable(),
 });
 export type AttemptView = z.infer<typeof attemptViewSchema>;
 

@@ -23,6 +23,7 @@ const job = (id: number, state: TaskState, ended = 0): JobView => ({
   startedAt: null,
   finishedAt: null,
   eta: null,
+  canaryPhase: null,
 });
 const snapshot = (...jobs: JobView[]): ViewEvent => ({
   type: 'snapshot',

@@ -34,7 +34,7 @@ export const move: Handler<{ readonly before?: string; readonly last?: boolean }
     throw new LanyardError({ code: 'INVALID', field: 'before', message: 'expected either --before with a job, or --last' });
   const to = before === undefined ? ('last' as const) : { before: parseTarget(before, 1).job };
   const client = await context.connect();
-  show(context, [await client.call('updateJob', { params: { job }, body: { move: to }, signal: context.signal })]);
+  showJobs(context, [await client.call('updateJob', { params: { job }, body: { move: to }, signal: context.signal })]);
   return EXIT.ok;
 };
 
@@ -47,7 +47,7 @@ export const priority: Handler = async (context, [id = '', text = '']) => {
       message: `the priority is "${text}"; expected a whole number from 0 to 100`,
     });
   const client = await context.connect();
-  show(context, [await client.call('updateJob', { params: { job }, body: { priority: Number(text) }, signal: context.signal })]);
+  showJobs(context, [await client.call('updateJob', { params: { job }, body: { priority: Number(text) }, signal: context.signal })]);
   return EXIT.ok;
 };
 
@@ -87,15 +87,15 @@ function forEachJob(parts: 1 | 2, change: (client: Client, target: Target, signa
     for (const target of targets) {
       const view = await change(client, target, context.signal);
       changed.push(view);
-      if (context.options.json !== true) show(context, [view]);
+      if (context.options.json !== true) showJobs(context, [view]);
     }
-    if (context.options.json === true) show(context, changed);
+    if (context.options.json === true) showJobs(context, changed);
     return EXIT.ok;
   };
 }
 
 /** As JSON: the job itself when it is one, else a list. */
-function show(context: Context, jobs: readonly JobView[]): void {
+export function showJobs(context: Context, jobs: readonly JobView[]): void {
   if (context.options.json === true) context.terminal.json(jobs.length === 1 ? jobs[0] : jobs);
   else
     for (const job of jobs)

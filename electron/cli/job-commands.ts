@@ -176,6 +176,7 @@ function jobLines(job: JobDetail): [string, string][] {
     ['image', spec.image === null ? 'none (host executor)' : (spec.image ?? "the farm's default")],
     ['needs', needsText(spec.requirements)],
     ['outputs', spec.outputs.length === 0 ? undefined : spec.outputs.join(', ')],
+    ['canary', canaryText(job)],
     ['after', listText(spec.after)],
     ['after end', listText(spec.afterAny)],
     ['after tasks', listText(spec.afterTasks)],
@@ -192,6 +193,13 @@ function jobLines(job: JobDetail): [string, string][] {
 /** For example `3 min 05 s to 5 min 10 s`. */
 export function etaText({ earliest, latest }: NonNullable<JobView['eta']>, now: number): string {
   return `${formatDuration(earliest - now)} to ${formatDuration(latest - now)}`;
+}
+
+function canaryText({ id, canary, canaryPhase }: JobDetail): string | undefined {
+  if (canary === null) return undefined;
+  if (canaryPhase === 'waiting') return `waits for approval: lanyard canary ${id}`;
+  if (canaryPhase === 'running') return `${canary.ended} of ${canary.tasks.length} first tasks have ended`;
+  return canary.decision === null ? canary.approval : `decided: lanyard canary ${id}`;
 }
 
 function listText(jobs: readonly number[]): string | undefined {
@@ -214,7 +222,8 @@ function needsText(requirements: JobDetail['spec']['requirements']): string {
   ].join(', ');
 }
 
-function parametersText(task: TaskView): string {
+/** For example `frame=12 size=small`. */
+export function parametersText(task: TaskView): string {
   return Object.entries(task.parameters)
     .filter(([name]) => name !== 'index' && !(name.startsWith('chunk') && task.parameters.chunkStart === task.parameters.chunkEnd))
     .map(([name, value]) => `${name.replace(/^param\./, '')}=${value}`)

@@ -42,6 +42,8 @@ export interface JobFlags {
   readonly retries?: string;
   readonly network?: boolean;
   readonly preemptible?: boolean;
+  /** Without a value: true. */
+  readonly canary?: string | true;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -81,6 +83,7 @@ export function jobFromFlags(
     maxRetries: wholeNumber('retries', flags.retries) ?? description.maxRetries,
     network: flags.network ?? description.network,
     preemptible: flags.preemptible ?? description.preemptible,
+    canary: merged(description.canary, canaryOf(flags.canary)),
   });
   if (input.command === undefined)
     throw usage('command', 'the job has no command', 'give one after --, with --command, or in lanyard.json');
@@ -115,6 +118,10 @@ function tasksOf(flags: JobFlags): unknown {
     Object.fromEntries(Object.entries(pairs('exclude', rule.split(',')) ?? {}).map(([name, value]) => [name, parseScalar(value)])),
   );
   return compact({ kind: 'matrix', parameters, exclude });
+}
+
+function canaryOf(flag: JobFlags['canary']): Json | undefined {
+  return flag === undefined ? undefined : { approval: flag === true ? 'automatic' : flag };
 }
 
 function requirementsOf(flags: JobFlags): Json {
@@ -159,7 +166,7 @@ function jobs(flag: string, list: readonly string[] | undefined): number[] | und
     });
 }
 
-function number(flag: string, text: string | undefined): number | undefined {
+export function number(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (text.trim() === '' || !Number.isFinite(Number(text))) throw flagError(flag, text, 'a number');
   return Number(text);
@@ -171,7 +178,8 @@ function wholeNumber(flag: string, text: string | undefined): number | undefined
   return Number(text);
 }
 
-function mebibytes(flag: string, text: string | undefined): number | undefined {
+/** @returns MiB, rounded up */
+export function mebibytes(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const bytes = parseSizeBytes(text, MIB);
   if (bytes === undefined) throw flagError(flag, text, `${SIZE_FORM}; a plain number counts MiB`);

@@ -80,6 +80,11 @@ function addJobCommands(add: Add): void {
   add('job <job>', 'show one job', async () => (await import('./job-commands.ts')).job);
   page(add('tasks <job>', 'list the tasks of a job', async () => (await import('./job-commands.ts')).tasks).addOption(states()));
   add(
+    'task <task>',
+    'show one task (12.0) with its attempts, and the CPU time and memory that each has used',
+    async () => (await import('./task-command.ts')).task,
+  );
+  add(
     'explain <id>',
     'say why a job (12) or a task (12.0) waits or failed, or why a node takes no more, and what would help',
     async () => (await import('./job-commands.ts')).explain,
@@ -95,6 +100,20 @@ function addJobCommands(add: Add): void {
   const changes = () => import('./change-commands.ts');
   add('cancel <ids...>', 'cancel jobs (12) or tasks (12.0)', async () => (await changes()).cancel);
   add('retry <jobs...>', 'run again what failed, timed out or was cancelled', async () => (await changes()).retry);
+  add(
+    'canary <job>',
+    'show what the first tasks of a job needed, and what is proposed for the others',
+    async () => (await import('./canary-commands.ts')).canary,
+  );
+  add(
+    'approve-canary <job>',
+    'let the rest of a job run after its canary',
+    async () => (await import('./canary-commands.ts')).approveCanary,
+  )
+    .option('--cpu <cores>', 'CPU cores a task, instead of what is proposed')
+    .option('--ram <size>', 'memory a task')
+    .option('--timeout <duration>', 'longest run of one attempt')
+    .option('--as-asked', 'what the job asked for when it was submitted');
   add('hold <jobs...>', 'place nothing more of these jobs', async () => (await changes()).hold);
   add('release <jobs...>', 'let held jobs go on', async () => (await changes()).release);
   add('priority <job> <priority>', 'change the priority, 0 to 100', async () => (await changes()).priority);
@@ -162,6 +181,12 @@ function addSubmit(add: Add): void {
     .option('--stop-after <number>', 'failed attempts with nothing complete after which the job is stopped; 0: never')
     .option('--network', 'a network for the container, where the owner of the machine allows it')
     .option('--preemptible', 'may be interrupted for more urgent jobs')
+    .addOption(
+      new Option(
+        '--canary [how]',
+        'run the first, middle and last task first to learn what they need; then go on, or wait for approval',
+      ).choices(['automatic', 'by-hand']),
+    )
     .option('--from-file <file>', 'submit a job for each line of a file, a description as JSON; -: of the standard input')
     .option('--wait', 'wait until it has ended, showing how far it is')
     .option('--wait-timeout <duration>', 'wait at most this long (implies --wait)')

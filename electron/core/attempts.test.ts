@@ -64,7 +64,7 @@ describe('an attempt', () => {
     world.join('ash');
     world.submit(1);
     const outputs = [{ path: 'a.png', bytes: 3, blob: 'a'.repeat(64) as never }];
-    const base = { exitCode: 1, message: 'broke', outputs, ranForMs: 1, logBytes: 0 };
+    const base = { exitCode: 1, message: 'broke', outputs, ranForMs: 1, cpuMs: null, peakRamMb: null, logBytes: 0 };
     world.turn({ type: 'attempt-ended', node: ASH, ...keyOf('1.0.1'), end: { ...base, reason: 'exit' } });
     expect(world.of('save-attempt')[0]?.row).toMatchObject({ number: 1, reason: 'exit', exitCode: 1, message: 'broke', outputs: [] });
     world.turn({ type: 'attempt-ended', node: ASH, ...keyOf('1.0.2'), end: { ...base, reason: 'completed', exitCode: 0 } });

@@ -55,8 +55,8 @@ export function openTask(farm: FarmState, job: Job, id: JobId, index: number): v
   if (gate === null || gate === undefined || ((gate.blocked[index] ?? 0) & bit) === 0) return;
   gate.blocked[index] = (gate.blocked[index] as number) & ~bit;
   if (gate.blocked[index] !== 0) return;
-  if (gate.returned.delete(index)) {
-    job.activity?.requeued.push(index);
+  if (job.activity !== null && gate.returned.delete(index)) {
+    queueAgain(job.activity, index);
   } else if (isFresh(job, index)) {
     gate.ready.push(index);
     gate.readyCount++;
@@ -90,15 +90,17 @@ export function leaveGate(farm: FarmState, job: Job, id: JobId): void {
   activity.gate = null;
 }
 
-/** A task with a row waits again: in the queue, or behind the gate. */
+/** A task with a row waits again: in the queue, behind the gate, or for the canary of its job. */
 export function queueAgain(activity: Activity, index: number): void {
-  if ((activity.gate?.blocked[index] ?? 0) === 0) activity.requeued.push(index);
-  else activity.gate?.returned.add(index);
+  const { gate, canary } = activity;
+  if ((gate?.blocked[index] ?? 0) !== 0) gate?.returned.add(index);
+  else if (canary !== null && !canary.tasks.includes(index)) canary.returned.add(index);
+  else activity.requeued.push(index);
 }
 
 /** The opposite of `queueAgain`. */
 export function unqueue(activity: Activity, index: number): void {
-  if (activity.gate?.returned.delete(index) === true) return;
+  if (activity.gate?.returned.delete(index) === true || activity.canary?.returned.delete(index) === true) return;
   activity.requeued.splice(activity.requeued.lastIndexOf(index), 1);
 }
 

@@ -1,3 +1,4 @@
+import type { CanaryDecision } from '../../shared/canary.ts';
 import type { AttemptId, JobId, NodeId } from '../../shared/ids.ts';
 import type { AttemptRow, EndReason, JobRow, OwnerRow, TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
@@ -10,6 +11,7 @@ export type CoordinatorEffect =
   | { readonly type: 'save-job'; readonly row: JobRow }
   | { readonly type: 'save-task'; readonly row: TaskRow }
   | { readonly type: 'save-attempt'; readonly row: AttemptRow }
+  | { readonly type: 'save-canary'; readonly job: JobId; readonly decision: CanaryDecision }
   | { readonly type: 'save-owner'; readonly row: OwnerRow }
   | { readonly type: 'save-node'; readonly row: NodeRow }
   | { readonly type: 'remove-node'; readonly node: NodeId }

@@ -1,3 +1,4 @@
+import type { CanaryPlan, CanaryRun, SomeNeeds } from '../../shared/canary.ts';
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import type { JobRow, OwnerRow, Requirements, TaskRow } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
@@ -41,6 +42,8 @@ export interface NewJob {
   /** False while its input is still on the way: it stays SUBMITTED until `input-ready`. */
   readonly inputReady: boolean;
   readonly after: readonly Dependency[];
+  /** Null: all its tasks may go at once. */
+  readonly canary: CanaryPlan | null;
 }
 
 /** A job that was stored before and comes back: at a start, or because a person retries it. */
@@ -51,6 +54,8 @@ export interface StoredJob {
   readonly input: BlobId | null;
   readonly inputReady: boolean;
   readonly after: readonly Dependency[];
+  /** As long as nothing is decided: with what those of its first tasks that are COMPLETED have used. */
+  readonly canary: (CanaryPlan & { readonly runs: readonly CanaryRun[] }) | null;
   /** The tasks that have rows of their own. */
   readonly tasks: readonly TaskRow[];
 }
@@ -73,6 +78,8 @@ export type CoordinatorEvent =
   | { readonly type: 'cancel'; readonly job: JobId; readonly index?: number; readonly by: string }
   /** Failed, timed-out and cancelled tasks begin anew; the job is handed over whole because the core may have forgotten it. */
   | { readonly type: 'retry'; readonly job: StoredJob }
+  /** The rest of a job may run after its canary, with what was proposed but for what `needs` names. */
+  | { readonly type: 'approve-canary'; readonly job: JobId; readonly needs: SomeNeeds; readonly by: string }
   | { readonly type: 'hold'; readonly job: JobId; readonly held: boolean }
   /** Among the jobs of its owner and priority: to one end, or just before another. */
   | { readonly type: 'move'; readonly job: JobId; readonly to: Move }

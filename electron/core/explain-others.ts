@@ -1,12 +1,12 @@
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import { taskId } from '../../shared/ids.ts';
 import type { Explanation, NodeExplanation } from '../../shared/view.ts';
-import { explainJob, hindrancesOf, limitObstacles } from './explain.ts';
+import { canaryObstacles, explainJob, hindrancesOf, limitObstacles } from './explain.ts';
 import { slotsOf } from './leases.ts';
 import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { availabilityOf, statusOf } from './queries.ts';
 import { firstJobs, hasWaiting } from './queue.ts';
-import { isFresh } from './rows.ts';
+import { canaryEnded, isFresh } from './rows.ts';
 import type { FarmState } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
@@ -21,14 +21,14 @@ export function explainTask(farm: FarmState, id: JobId, index: number): Explanat
   if (job === undefined || (task === undefined && !isFresh(job, index))) return undefined;
   if (task !== undefined && task.node !== null) return placed(farm, job, task, task.node);
   const about = explainJob(farm, id);
-  const own = [...blockers(farm, job, index), ...avoided(farm, task)];
+  const own = [...heldForCanary(job, index), ...blockers(farm, job, index), ...avoided(farm, task)];
   const state = task?.state ?? (job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED');
-  const first = own.find(({ constraint }) => constraint === 'dependencies');
+  const first = own.find(({ constraint }) => constraint === 'canary' || constraint === 'dependencies');
   return {
     ...about,
     state,
     summary: first === undefined ? about.summary : `It waits: ${first.message}.`,
-    obstacles: [...own, ...about.obstacles],
+    obstacles: [...own, ...about.obstacles.filter(({ constraint }) => constraint !== 'canary')],
   };
 }
 
@@ -42,6 +42,16 @@ function placed(farm: FarmState, job: Job, task: Task, node: FarmNode): Explanat
   const room = task.makesRoomFor === null ? '' : `; it was asked to make room for job ${task.makesRoomFor}`;
   const frozen = task.frozenSinceMs === 0 ? '' : `; its owner has frozen it`;
   return { job: job.id, state: task.state, summary: `${at}${room}${frozen}.`, obstacles: [], ahead: null, evidence: null };
+}
+
+/** All but the first tasks of its job wait for those. */
+function heldForCanary(job: Job, index: number): Obstacle[] {
+  const canary = job.activity?.canary;
+  if (canary === null || canary === undefined || canary.tasks.includes(index)) return [];
+  const known = canaryObstacles(job);
+  if (known !== undefined) return known;
+  const message = `it waits for the canary: ${canaryEnded(job, canary)} of ${canary.tasks.length} of the first tasks have ended`;
+  return [{ constraint: 'canary', message, help: null, nodes: 0 }];
 }
 
 /** The counterparts in other jobs that have to complete first. */

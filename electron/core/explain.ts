@@ -10,7 +10,7 @@ import { cannotServe } from './placement.ts';
 import { availabilityOf } from './queries.ts';
 import { firstOfLane, isAtCap, isAtOwnCap, standsBefore } from './queue.ts';
 import { reliefFor } from './relief.ts';
-import { openTasks, waitingTasks } from './rows.ts';
+import { canaryEnded, freshOfCanary, isFresh, openTasks, waitingTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
@@ -65,8 +65,23 @@ function ownObstacles(job: Job): Obstacle[] {
   if (completes.length > 0) obstacles.push(obstacle('dependencies', `it begins when ${jobsText(completes, 'is', 'are')} complete`, null));
   if (ends.length > 0) obstacles.push(obstacle('dependencies', `it begins when ${jobsText(ends, 'has', 'have')} ended`, null));
   if (job.state === 'SUBMITTED' && !job.inputReady) obstacles.push(obstacle('input', 'its input is still on its way', null));
-  if (obstacles.length === 0 && openTasks(job) === 0) obstacles.push(...gateObstacles(job));
+  if (obstacles.length === 0 && openTasks(job) === 0) obstacles.push(...(canaryObstacles(job) ?? gateObstacles(job)));
   return obstacles;
+}
+
+/** @returns what a job waits for whose first tasks all run or have ended; undefined for every other */
+export function canaryObstacles(job: Job): Obstacle[] | undefined {
+  const canary = job.activity?.canary;
+  if (canary === null || canary === undefined || freshOfCanary(job, canary).length > 0) return undefined;
+  const ended = canaryEnded(job, canary);
+  const all = canary.tasks.length;
+  if (ended === all) {
+    const message = 'its first tasks have ended, and it waits until somebody approves what the others are to ask for';
+    return [obstacle('canary', message, `look at what came out (\`lanyard canary ${job.id}\`) and approve it, or cancel the job`)];
+  }
+  // Some of them wait for other jobs.
+  if (canary.tasks.some((index) => isFresh(job, index))) return undefined;
+  return [obstacle('canary', `it waits for the canary: ${ended} of ${all} of its first tasks have ended`, null)];
 }
 
 /** Nothing of it may go before something of another job has completed. */

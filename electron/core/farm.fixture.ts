@@ -1,5 +1,6 @@
+import { type CanaryDecision, type CanaryRun, canaryTasks } from '../../shared/canary.ts';
 import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
-import { type EndReason, isTerminal, type JobRow, type OwnerRow, type TaskRow } from '../../shared/job.ts';
+import { type AttemptRow, type EndReason, isTerminal, type JobRow, type OwnerRow, type TaskRow } from '../../shared/job.ts';
 import type { Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { AttemptEnd, HeldAttempt } from '../../shared/protocol.ts';
 import type { FarmConfig } from './config.ts';
@@ -86,6 +87,8 @@ export class TestFarm {
   readonly taskRows = new Map<string, TaskRow>();
   readonly nodeRows = new Map<NodeId, NodeRow>();
   readonly ownerRows = new Map<string, OwnerRow>();
+  readonly decisions = new Map<number, CanaryDecision>();
+  private readonly runs = new Map<string, CanaryRun>();
   private readonly submitted = new Map<JobId, NewJob>();
 
   constructor(config: Partial<FarmConfig> = {}) {
@@ -107,6 +110,8 @@ export class TestFarm {
     }
     for (const effect of this.effects) {
       if (effect.type === 'save-job') this.jobRows.set(effect.row.id, effect.row);
+      if (effect.type === 'save-canary') this.decisions.set(effect.job, effect.decision);
+      if (effect.type === 'save-attempt' && effect.row.reason === 'completed') this.noteRun(effect.row);
       if (effect.type === 'save-owner') this.ownerRows.set(effect.row.owner, effect.row);
       if (effect.type === 'save-node') this.nodeRows.set(effect.row.description.id, effect.row);
       if (effect.type === 'remove-node') this.nodeRows.delete(effect.node);
@@ -134,7 +139,7 @@ export class TestFarm {
     return {
       row,
       owner: job.owner,
-      policy: job.policy,
+      ...this.afterCanary(job),
       input: job.input,
       inputReady: job.inputReady,
       after: job.after
@@ -142,6 +147,27 @@ export class TestFarm {
         .map(({ job: other, until }) => ({ job: other, until, ended: endOf(other), completed: this.completedOf(other) })),
       tasks: [...this.taskRows.values()].filter((task) => task.job === id),
     };
+  }
+
+  private noteRun({ job, index, ranForMs, cpuMs, peakRamMb }: AttemptRow): void {
+    this.runs.set(`${job}.${index}`, { index, ranForMs: ranForMs ?? 0, cpuMs, peakRamMb });
+  }
+
+  /** As the store would hand a job over: its policy as it was decided, or its canary with what is known of it. */
+  private afterCanary({ id, policy: asked, canary, taskCount }: NewJob): Pick<StoredJob, 'policy' | 'canary'> {
+    const decided = this.decisions.get(id)?.decided;
+    if (decided !== undefined) {
+      const { cpu, ramMb, timeoutMs } = decided;
+      return { policy: { ...asked, requirements: { ...asked.requirements, cpu, ramMb }, timeoutMs }, canary: null };
+    }
+    const isComplete = (index: number) => this.taskState(`${id}.${index}`) === 'COMPLETED';
+    const runs = canaryTasks(taskCount).flatMap((index) => (isComplete(index) ? [this.runs.get(`${id}.${index}`) as CanaryRun] : []));
+    return { policy: asked, canary: canary === null ? null : { ...canary, runs } };
+  }
+
+  /** The canary with which a job was submitted. */
+  planOf(id: JobId): NewJob['canary'] {
+    return this.submitted.get(id)?.canary ?? null;
   }
 
   completedOf(id: number): number[] {
@@ -211,7 +237,18 @@ export class TestFarm {
 }
 
 export function newJob(id: number, more: Partial<Omit<NewJob, 'id'>> = {}): NewJob {
-  return { id: id as JobId, owner: 'ann', policy: policy(), taskCount: 1, priority: 50, input: null, inputReady: true, after: [], ...more };
+  return {
+    id: id as JobId,
+    owner: 'ann',
+    policy: policy(),
+    taskCount: 1,
+    priority: 50,
+    input: null,
+    inputReady: true,
+    after: [],
+    canary: null,
+    ...more,
+  };
 }
 
 export function beat(id: string): CoordinatorEvent {
@@ -220,7 +257,7 @@ export function beat(id: string): CoordinatorEvent {
 
 export function end(reason: EndReason): AttemptEnd {
   const exitCode = reason === 'completed' ? 0 : reason === 'exit' ? 1 : null;
-  return { reason, exitCode, message: null, outputs: [], ranForMs: 10, logBytes: 0 };
+  return { reason, exitCode, message: null, outputs: [], ranForMs: 10, cpuMs: null, peakRamMb: null, logBytes: 0 };
 }
 
 export function held(attempt: string, state: HeldAttempt['state'] = 'running'): HeldAttempt {

@@ -7,7 +7,7 @@ import { type Demand, type FarmNode, FIT, type Job, type Lane } from './model.ts
 import { nextCheck } from './nodes.ts';
 import { cannotServe } from './placement.ts';
 import { belongsInQueue, firstJobs, isAtCap, standsBefore } from './queue.ts';
-import { freshTasks, isFresh, openFreshTasks, taskCounts } from './rows.ts';
+import { canaryEnded, freshTasks, isFresh, openFreshTasks, taskCounts } from './rows.ts';
 import { type FarmState, noCounts } from './state.ts';
 import { stateOf } from './tasks.ts';
 
@@ -55,14 +55,18 @@ function checkJob(farm: FarmState, job: Job, found: string[]): void {
     if (live !== (task.node !== null)) found.push(`${taskName} is ${task.state} ${live ? 'without' : 'with'} a node`);
     if (live && !(task.node?.tasks.includes(task) ?? false)) found.push(`${taskName} is not among the attempts of its node`);
     if (live && farm.nodes.get(task.node?.id as FarmNode['id']) !== task.node) found.push(`${taskName} is on a node that is gone`);
-    const times = activity.requeued.filter((other) => other === index).length + (activity.gate?.returned.has(index) ? 1 : 0);
+    const times =
+      activity.requeued.filter((other) => other === index).length +
+      (activity.gate?.returned.has(index) ? 1 : 0) +
+      (activity.canary?.returned.has(index) ? 1 : 0);
     if (!live && times !== 1) found.push(`${taskName} is not queued exactly once`);
     if (index >= job.cursor && !activity.skipped?.has(index)) found.push(`${taskName} has moved and counts as fresh`);
   }
   if (seen.ASSIGNED !== activity.assigned || seen.RUNNING !== activity.running) found.push(`${name} miscounts its live attempts`);
-  const queued = activity.requeued.length + (activity.gate?.returned.size ?? 0);
+  const queued = activity.requeued.length + (activity.gate?.returned.size ?? 0) + (activity.canary?.returned.size ?? 0);
   if (seen.QUEUED !== queued) found.push(`${name} has ${queued} requeued entries for ${seen.QUEUED}`);
   checkGate(farm, job, found);
+  checkCanary(job, found);
   for (const index of activity.skipped ?? [])
     if (index < job.cursor || index >= job.taskCount) found.push(`${name} skips ${index}, which the cursor has passed`);
 }
@@ -82,6 +86,23 @@ function checkGate(farm: FarmState, job: Job, found: string[]): void {
     if (!farm.jobs.has(id)) found.push(`job ${job.id} waits for tasks of job ${id}, which is gone`);
     if (!(farm.dependents.get(id)?.has(job.id) ?? false)) found.push(`job ${id} does not know that tasks of job ${job.id} wait for it`);
   }
+}
+
+/** As long as nothing is decided only its first tasks move. */
+function checkCanary(job: Job, found: string[]): void {
+  const canary = job.activity?.canary;
+  if (canary === null || canary === undefined) return;
+  for (const { index, state } of job.activity?.tasks.values() ?? [])
+    if (!canary.tasks.includes(index) && state !== 'QUEUED')
+      found.push(`task ${job.id}.${index} is ${state} before its canary is decided on`);
+  for (const index of job.activity?.requeued ?? [])
+    if (!canary.tasks.includes(index)) found.push(`task ${job.id}.${index} may be placed before its canary is decided on`);
+  for (const index of canary.returned)
+    if (job.activity?.tasks.get(index)?.state !== 'QUEUED') found.push(`task ${job.id}.${index} does not wait, and is held for the canary`);
+  for (const index of canary.runs.keys())
+    if (isFresh(job, index) || job.activity?.tasks.has(index)) found.push(`task ${job.id}.${index} was measured and has not ended`);
+  if (canary.plan.approval === 'automatic' && canaryEnded(job, canary) === canary.tasks.length)
+    found.push(`job ${job.id} waits although its canary has ended`);
 }
 
 function checkNode(farm: FarmState, node: FarmNode, found: string[]): void {

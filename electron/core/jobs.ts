@@ -1,10 +1,12 @@
+import { type CanaryPlan, type CanaryRun, canaryTasks } from '../../shared/canary.ts';
 import type { JobId } from '../../shared/ids.ts';
+import { Canary } from './canary.ts';
 import { cancelBlocked, cancelJob, cancelVain, endWaiting } from './cancel.ts';
 import { sharePolicy } from './classes.ts';
 import { dependentsOf, inVain, leaveGate, noteDependencies, noteTaskDependencies, openTask, stopWaiting } from './dependencies.ts';
 import type { CoordinatorEvent, Dependency, JobPolicy } from './events.ts';
 import { ownerOf } from './fairness.ts';
-import { Job } from './model.ts';
+import { activityOf, Job } from './model.ts';
 import { meetNodes } from './placement.ts';
 import { forgetPreemptible, notePreemptible } from './preemption.ts';
 import { updateQueue } from './queue.ts';
@@ -23,6 +25,7 @@ export function submitJob(farm: FarmState, { job: fresh }: EventOf<'job-submitte
   job.input = fresh.input;
   job.inputReady = fresh.inputReady;
   farm.taskCounts.SUBMITTED += fresh.taskCount;
+  sendCanary(farm, job, fresh.canary, []);
   begin(farm, job, fresh.after);
 }
 
@@ -85,6 +88,14 @@ export function enterJob(farm: FarmState, id: JobId, owner: string, policy: JobP
   if (id > farm.lastJob) farm.lastJob = id;
   farm.jobCounts.SUBMITTED++;
   return job;
+}
+
+/** Holds all but the first tasks of the job back. A job that is so small that they would be all has none. */
+export function sendCanary(farm: FarmState, job: Job, plan: CanaryPlan | null, runs: readonly CanaryRun[]): void {
+  if (plan === null || canaryTasks(job.taskCount).length === 0) return;
+  activityOf(job).canary = new Canary(plan, job.taskCount, runs);
+  // Of one that comes back they may all have ended.
+  farm.canaries.add(job);
 }
 
 /** Stores a SUBMITTED job, and lets it go as far as it can. */

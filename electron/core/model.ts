@@ -3,6 +3,7 @@ import type { JobState, TaskState } from '../../shared/job.ts';
 import type { LabelExpression } from '../../shared/label-expression.ts';
 import type { Availability, Metrics, NodeDescription, NodeRow } from '../../shared/node.ts';
 import type { Phase } from '../../shared/protocol.ts';
+import type { Canary } from './canary.ts';
 import type { JobPolicy, Until } from './events.ts';
 import type { Gate } from './gate.ts';
 import { TaskTable } from './task-table.ts';
@@ -135,7 +136,7 @@ export interface SharedPolicy {
 export class Job {
   readonly id: JobId;
   readonly owner: Owner;
-  readonly shared: SharedPolicy;
+  shared: SharedPolicy;
   readonly taskCount: number;
   readonly submittedAt: number;
   queuedAt: number | null;
@@ -217,6 +218,8 @@ export class Activity {
   waitsFor: Map<JobId, Exclude<Until, 'tasks'>> | null = null;
   /** Holds tasks back one by one; null: all that are fresh may go. */
   gate: Gate | null = null;
+  /** Holds all but its first tasks back; null: it has none, or it is decided how the rest is to run. */
+  canary: Canary | null = null;
   /** The step that last announced a change of it. */
   announced = 0;
 }

@@ -191,7 +191,7 @@ function limitOf(farm: FarmState, task: Task): number {
 
 function endOverdue(farm: FarmState, task: Task): void {
   if (roomDueMs(farm, task) <= farm.now.elapsedMs) {
-    endAttempt(farm, task, madeRoom(task, { exitCode: null, ranForMs: 0 }), 'stop');
+    endAttempt(farm, task, madeRoom(task, { exitCode: null, ranForMs: 0, cpuMs: null, peakRamMb: null }), 'stop');
     return;
   }
   const end =

@@ -5,12 +5,12 @@ import { takeReady } from './dependencies.ts';
 import { considerEarmark, dropEarmark, KEEP_FREE_AFTER_MS, reviewEarmarks, spendEarmark } from './earmarks.ts';
 import { prepay } from './fairness.ts';
 import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, slotsOf } from './leases.ts';
-import { activityOf, type FarmNode, FIT, type Job, NONE, type QueueClass, Task } from './model.ts';
+import { type Activity, activityOf, type FarmNode, FIT, type Job, NONE, type QueueClass, Task } from './model.ts';
 import { isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-nodes.ts';
 import { PlacementOrder } from './order.ts';
 import { leastUrgent, makeRoom, notePreemptible } from './preemption.ts';
 import { firstJobs, goesBefore, hasWaiting, headOf, highestWaiting, park, unpark } from './queue.ts';
-import { openFreshTasks, rowOfTask } from './rows.ts';
+import { freshOfCanary, openFreshTasks, rowOfTask } from './rows.ts';
 import { type FarmState, markClass, markNode, nodeChanged } from './state.ts';
 import { moveTask, settleJob } from './tasks.ts';
 
@@ -317,7 +317,7 @@ function speedOf(job: Job, node: FarmNode): number {
 function takeFresh(job: Job): Task {
   const activity = activityOf(job);
   while (activity.skipped?.delete(job.cursor)) job.cursor++;
-  const task = new Task(job, activity.gate === null ? job.cursor : takeReady(job, activity.gate));
+  const task = new Task(job, nextFresh(job, activity));
   if (task.index === job.cursor) {
     job.cursor++;
   } else {
@@ -328,6 +328,14 @@ function takeFresh(job: Job): Task {
   // Behind the cursor nothing is skipped; a set that has done its work goes.
   if (activity.skipped?.size === 0) activity.skipped = null;
   return task;
+}
+
+/** @returns the index of a fresh task that may go; there is one (`openFreshTasks`) */
+function nextFresh(job: Job, { gate, canary }: Activity): number {
+  if (canary === null) return gate === null ? job.cursor : takeReady(job, gate);
+  // Its entry among those that are ready is passed over later.
+  if (gate !== null) gate.readyCount--;
+  return freshOfCanary(job, canary)[0] as number;
 }
 
 function assign(farm: FarmState, task: Task, node: FarmNode): void {

@@ -1,14 +1,16 @@
+import type { CanaryPlan, CanaryProposal, CanaryRun } from '../../shared/canary.ts';
 import type { AttemptId, JobId, NodeId } from '../../shared/ids.ts';
 import { attemptId, parseAttemptId } from '../../shared/ids.ts';
 import type { JobRow, TaskRow, TaskState } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeRow, NodeStatus } from '../../shared/node.ts';
 import type { Phase } from '../../shared/protocol.ts';
 import type { JobView, LimitView, OwnerView, Totals } from '../../shared/view.ts';
+import { proposalOf } from './canary-decision.ts';
 import { estimateOf } from './estimates.ts';
 import { usageOf } from './fairness.ts';
 import { type FarmNode, NONE } from './model.ts';
 import { hasWaiting } from './queue.ts';
-import { isFresh, rowOfJob, rowOfNode, rowOfTask } from './rows.ts';
+import { canaryEnded, isFresh, rowOfJob, rowOfNode, rowOfTask } from './rows.ts';
 import type { FarmState } from './state.ts';
 
 /**
@@ -48,6 +50,35 @@ export interface LiveAttempt {
 export function jobRow(farm: FarmState, job: JobId): JobRow | undefined {
   const found = farm.jobs.get(job);
   return found === undefined ? undefined : rowOfJob(found, null);
+}
+
+/** The first tasks of a job, as long as it is not decided how the rest is to run. */
+export interface LiveCanary {
+  readonly approval: CanaryPlan['approval'];
+  readonly tasks: readonly number[];
+  /** How many of them have ended. */
+  readonly ended: number;
+  readonly runs: readonly CanaryRun[];
+  /** There once all of them have ended: the job waits for approval. */
+  readonly proposal: CanaryProposal | null;
+}
+
+/** @returns whether the first tasks of a job still run, or it waits for approval; null for every other job */
+export function canaryPhase(farm: FarmState, id: JobId): JobView['canaryPhase'] {
+  const job = farm.jobs.get(id);
+  const canary = job?.activity?.canary;
+  if (job === undefined || canary === null || canary === undefined) return null;
+  return canaryEnded(job, canary) === canary.tasks.length ? 'waiting' : 'running';
+}
+
+/** @returns null for a job that has none, has decided, or has ended */
+export function liveCanary(farm: FarmState, id: JobId): LiveCanary | null {
+  const job = farm.jobs.get(id);
+  const canary = job?.activity?.canary;
+  if (job === undefined || canary === null || canary === undefined) return null;
+  const { plan, tasks, runs } = canary;
+  const proposal = proposalOf(farm, job) ?? null;
+  return { approval: plan.approval, tasks, ended: canaryEnded(job, canary), runs: [...runs.values()], proposal };
 }
 
 /** @returns the jobs that wait for a job, or for tasks of it */

@@ -2,6 +2,7 @@ import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { JobRow, TaskCounts, TaskRow } from '../../shared/job.ts';
 import { isTerminal } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
+import type { Canary } from './canary.ts';
 import { type FarmNode, type Job, NONE, type Task } from './model.ts';
 
 /** @returns the number of tasks that never left QUEUED (or SUBMITTED) */
@@ -15,12 +16,27 @@ export function isFresh(job: Job, index: number): boolean {
 
 /** @returns the number of tasks that are SUBMITTED or QUEUED */
 export function waitingTasks(job: Job): number {
-  return freshTasks(job) + (job.activity?.requeued.length ?? 0) + (job.activity?.gate?.returned.size ?? 0);
+  const { activity } = job;
+  if (activity === null) return freshTasks(job);
+  return freshTasks(job) + activity.requeued.length + (activity.gate?.returned.size ?? 0) + (activity.canary?.returned.size ?? 0);
 }
 
 /** @returns the number of fresh tasks that nothing holds back */
 export function openFreshTasks(job: Job): number {
-  return job.activity?.gate?.readyCount ?? freshTasks(job);
+  const { activity } = job;
+  if (activity === null) return freshTasks(job);
+  if (activity.canary !== null) return freshOfCanary(job, activity.canary).length;
+  return activity.gate?.readyCount ?? freshTasks(job);
+}
+
+/** @returns those of the first tasks that are fresh and that no other job holds back */
+export function freshOfCanary(job: Job, canary: Canary): number[] {
+  return canary.tasks.filter((index) => isFresh(job, index) && (job.activity?.gate?.blocked[index] ?? 0) === 0);
+}
+
+/** @returns how many of the first tasks have ended, in whatever way */
+export function canaryEnded(job: Job, canary: Canary): number {
+  return canary.tasks.filter((index) => !isFresh(job, index) && !(job.activity?.tasks.has(index) ?? false)).length;
 }
 
 /** @returns the number of waiting tasks that nothing holds back */

@@ -39,6 +39,8 @@ export interface FarmState {
   readonly completed: { readonly job: JobId; readonly index: number }[];
   /** Jobs that fail everywhere, and why they are to be stopped; at the end of this step. */
   readonly hopeless: { readonly job: JobId; readonly reason: string }[];
+  /** Jobs whose first tasks may have ended in this step. */
+  readonly canaries: Set<Job>;
   /** Jobs that ended in this step and whose dependents have yet to hear of it. */
   readonly ended: { readonly id: JobId; readonly state: JobState }[];
   readonly jobCounts: Record<JobState, number>;
@@ -77,6 +79,7 @@ export function createFarm(config: FarmConfig): FarmState {
     dirtyClasses: [],
     completed: [],
     hopeless: [],
+    canaries: new Set(),
     ended: [],
     jobCounts: noCounts(),
     taskCounts: noCounts(),

@@ -1,19 +1,20 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { type CanaryPlan, canaryTasks } from '../../shared/canary.ts';
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import { END_REASONS, type EndReason } from '../../shared/job.ts';
 import type { CoordinatorEvent, Until } from './events.ts';
 import { beat, description, end, held, keyOf, newJob, policy, TestFarm } from './farm.fixture.ts';
-import { assignedTo, jobIds, jobRow, stoppingOn } from './queries.ts';
+import { assignedTo, jobIds, jobRow, liveCanary, stoppingOn } from './queries.ts';
 
 const NODES = ['ash', 'birch', 'cedar'];
 const REASONS = Object.keys(END_REASONS) as EndReason[];
 const number = (max: number) => fc.integer({ min: 0, max });
 
 type Action =
-  | { do: 'submit'; tasks: number; needs: number; priority: number; after: number; ready: boolean }
+  | { do: 'submit'; tasks: number; needs: number; priority: number; after: number; ready: boolean; canary: number }
   | { do: 'join' | 'leave' | 'beat' | 'goodbye' | 'remove' | 'drain' | 'shrink'; node: number }
-  | { do: 'start' | 'cancel' | 'hold' | 'priority' | 'input'; pick: number; value: number }
+  | { do: 'start' | 'cancel' | 'hold' | 'priority' | 'input' | 'approve'; pick: number; value: number }
   | { do: 'end'; pick: number; reason: EndReason }
   | { do: 'late'; pick: number }
   | { do: 'pass'; ms: number }
@@ -27,9 +28,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     priority: number(2),
     after: number(8),
     ready: fc.boolean(),
+    canary: number(2),
   }),
   fc.record({ do: fc.constantFrom('join', 'join', 'leave', 'beat', 'goodbye', 'remove', 'drain', 'shrink'), node: number(2) }),
-  fc.record({ do: fc.constantFrom('start', 'start', 'cancel', 'hold', 'priority', 'input'), pick: number(9), value: number(6) }),
+  fc.record({ do: fc.constantFrom('start', 'start', 'cancel', 'hold', 'priority', 'input', 'approve'), pick: number(9), value: number(6) }),
   fc.record({ do: fc.constant('end' as const), pick: number(9), reason: fc.constantFrom('completed' as const, ...REASONS) }),
   fc.record({ do: fc.constant('late' as const), pick: number(9) }),
   fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 5_000, 31_000, 700_000, 4_000_000) }),
@@ -44,6 +46,11 @@ const NEEDS = [
   policy({ labels: ['fast'] }, { image: null }),
 ];
 
+const CANARIES: readonly (CanaryPlan | null)[] = [
+  null,
+  { approval: 'automatic', least: {} },
+  { approval: 'by-hand', least: { ramMb: 200 } },
+];
 const UNTIL: readonly Until[] = ['complete', 'ended', 'tasks'];
 
 /** Turns an action into events that the farm could meet; attempts are chosen among those that live, or are long gone. */
@@ -61,7 +68,10 @@ function eventsOf(world: TestFarm, chosen: Action, nextJob: () => number, ended:
       return [
         {
           type: 'job-submitted',
-          job: newJob(nextJob(), { taskCount: chosen.tasks, policy: needs, priority: chosen.priority, after, inputReady }),
+          job: newJob(nextJob(), {
+            ...{ taskCount: chosen.tasks, policy: needs, priority: chosen.priority, after, inputReady },
+            canary: CANARIES[chosen.canary] ?? null,
+          }),
         },
       ];
     }
@@ -123,6 +133,8 @@ function eventsOf(world: TestFarm, chosen: Action, nextJob: () => number, ended:
     }
     case 'hold':
       return [{ type: 'hold', job: (jobs[chosen.pick] ?? 0) as JobId, held: chosen.value % 2 === 0 }];
+    case 'approve':
+      return [{ type: 'approve-canary', job: (jobs[chosen.pick] ?? 0) as JobId, needs: chosen.value > 3 ? { cpu: 2 } : {}, by: 'ann' }];
     case 'priority':
       return [{ type: 'set-priority', job: (jobs[chosen.pick] ?? 0) as JobId, priority: chosen.value }];
     case 'input': {
@@ -149,13 +161,16 @@ function letAllEnd(world: TestFarm): void {
     world.join('ash', { labels: { fast: '' }, executors: ['docker', 'host'], gpus: [{ id: '0', model: 'g', ramMb: 8_000 }] });
     world.turn({ type: 'node-admin', node: 'ash' as NodeId, availability: 'available' });
     for (const { attempt } of assignedTo(world.farm, 'ash' as NodeId)) world.end(attempt);
+    for (const job of jobIds(world.farm)) world.turn({ type: 'approve-canary', job, needs: {}, by: 'ann' });
   }
 }
 
 /** A restart loses nothing: every job has the state and the counts that it had. */
 function restart(world: TestFarm): void {
+  const canaries = jobIds(world.farm).map((job) => [job, liveCanary(world.farm, job)]);
   const before = jobIds(world.farm).map((job) => jobRow(world.farm, job));
   world.restart();
+  for (const [job, canary] of canaries) expect(liveCanary(world.farm, job as JobId)).toEqual(canary);
   for (const row of before) {
     if (row === undefined) continue;
     const { state, counts, held: isHeld, priority, retries } = row;
@@ -169,6 +184,12 @@ function referee(world: TestFarm, ends: Map<string, string>, completed: Set<stri
     const name = `${row.job}.${row.index}.${row.number}`;
     if (ends.has(name)) throw new Error(`attempt ${name} ended twice: ${ends.get(name)}, ${row.reason}`);
     ends.set(name, row.reason);
+  }
+  for (const { job, index } of world.of('assign')) {
+    // Of a job with a canary nothing but its first tasks is placed before it is decided how the rest is to run.
+    const isHeld = world.planOf(job) !== null && !world.decisions.has(job);
+    const first = isHeld ? canaryTasks(world.jobRows.get(job)?.taskCount ?? 0) : [];
+    if (first.length > 0 && !first.includes(index)) throw new Error(`task ${job}.${index} was placed before its canary was decided on`);
   }
   for (const { row } of world.of('save-task')) {
     const name = `${row.job}.${row.index}`;

@@ -1,4 +1,5 @@
 import { attemptEnded, attemptPhase, attemptStarted } from './attempts.ts';
+import { approveCanary, settleCanaries } from './canary-decision.ts';
 import { cancel } from './cancel.ts';
 import { takeDue } from './deadlines.ts';
 import type { CoordinatorEffect } from './effects.ts';
@@ -39,6 +40,7 @@ const HANDLERS: {
   'input-failed': inputFailed,
   cancel,
   retry: retryJob,
+  'approve-canary': approveCanary,
   hold: holdJob,
   'set-priority': setPriority,
   move: moveJob,
@@ -69,6 +71,7 @@ export function step(farm: FarmState, event: CoordinatorEvent, now: Now): Coordi
   farm.stepNumber++;
   (HANDLERS[event.type] as (farm: FarmState, event: CoordinatorEvent) => void)(farm, event);
   settleDependents(farm);
+  settleCanaries(farm);
   return effects;
 }
 

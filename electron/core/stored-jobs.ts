@@ -3,7 +3,7 @@ import { isTerminal, type TaskRow } from '../../shared/job.ts';
 import { cancelVain } from './cancel.ts';
 import { noteTaskDependencies, queueAgain, unqueue } from './dependencies.ts';
 import type { CoordinatorEvent, StoredJob } from './events.ts';
-import { begin, enterJob } from './jobs.ts';
+import { begin, enterJob, sendCanary } from './jobs.ts';
 import { reserveAdopted } from './leases.ts';
 import { activityOf, type Job, Task } from './model.ts';
 import { notePreemptible } from './preemption.ts';
@@ -68,6 +68,7 @@ function restoreJob(farm: FarmState, stored: StoredJob): Job {
   job.queuedAt = row.queuedAt;
   if (stored.tasks.length > 0 || row.retries > 0 || row.startedAt !== null) restoreActivity(farm, job, stored);
   farm.taskCounts.SUBMITTED += freshTasks(job);
+  sendCanary(farm, job, stored.canary, stored.canary?.runs ?? []);
   return job;
 }
 
@@ -122,7 +123,8 @@ function loseStored(farm: FarmState, task: Task, row: TaskRow, node: NodeId): vo
   const { index, attempt: number, assignedAt, startedAt } = row;
   const finishedAt = farm.now.wallMs;
   const message = 'its node was forgotten';
-  const end = { reason: 'coordinator-restarted' as const, message, exitCode: null, finishedAt, outputs: [] };
+  const usage = { ranForMs: null, cpuMs: null, peakRamMb: null };
+  const end = { reason: 'coordinator-restarted' as const, message, exitCode: null, finishedAt, outputs: [], ...usage };
   task.requeues++;
   farm.effects.push(
     { type: 'save-attempt', row: { job: row.job, index, number, node, assignedAt: assignedAt ?? finishedAt, startedAt, ...end } },

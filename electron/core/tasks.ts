@@ -19,17 +19,18 @@ import { type FarmState, jobChanged, nodeChanged } from './state.ts';
 /** What happens to one task, and the state of its job that follows from it. */
 
 /** How an attempt ended; workers and the coordinator itself say so alike. */
-export type End = Pick<AttemptEnd, 'reason' | 'exitCode' | 'message' | 'outputs' | 'ranForMs'>;
+export type End = Pick<AttemptEnd, 'reason' | 'exitCode' | 'message' | 'outputs' | 'ranForMs' | 'cpuMs' | 'peakRamMb'>;
 
 /** @returns an end that the coordinator itself decides on */
 export function endBecause(reason: EndReason, message: string): End {
-  return { reason, exitCode: null, message, outputs: [], ranForMs: 0 };
+  return { reason, exitCode: null, message, outputs: [], ranForMs: 0, cpuMs: null, peakRamMb: null };
 }
 
 /** @returns the end of an attempt that was asked to make room */
-export function madeRoom(task: Task, end: Pick<End, 'exitCode' | 'ranForMs'>): End {
+export function madeRoom(task: Task, end: Omit<End, 'reason' | 'message' | 'outputs'>): End {
   const message = `made room for job ${task.makesRoomFor}, which has a higher priority`;
-  return { reason: 'preempted', message, exitCode: end.exitCode, outputs: [], ranForMs: end.ranForMs };
+  const { exitCode, ranForMs, cpuMs, peakRamMb } = end;
+  return { reason: 'preempted', message, exitCode, outputs: [], ranForMs, cpuMs, peakRamMb };
 }
 
 /** @throws Error when the table does not allow it: a fault of the program */
@@ -84,6 +85,9 @@ export function endAttempt(farm: FarmState, task: Task, end: End, aftermath: Aft
       startedAt: task.startedAt,
       finishedAt: farm.now.wallMs,
       outputs: end.reason === 'completed' ? end.outputs : NONE,
+      ranForMs: end.ranForMs,
+      cpuMs: end.cpuMs,
+      peakRamMb: end.peakRamMb,
     },
   });
   leaveNode(farm, task, node, aftermath, end.reason);
@@ -112,6 +116,7 @@ export function settleJob(farm: FarmState, job: Job): void {
   }
   updateQueue(farm, job);
   jobChanged(farm, job);
+  if (job.activity !== null && job.activity.canary !== null) farm.canaries.add(job);
   if (state !== job.state) {
     setJobState(farm, job, state);
     farm.effects.push({ type: 'save-job', row: rowOfJob(job, null) });
@@ -252,8 +257,24 @@ function finishMove(farm: FarmState, task: Task, state: TaskState, node: FarmNod
   }
   activity.tasks.delete(task.index);
   if (state === 'COMPLETED' && farm.dependents.has(task.job.id)) farm.completed.push({ job: task.job.id, index: task.index });
+  noteCanary(farm, task, state, end);
   if (state === 'FAILED' || state === 'TIMED_OUT') activity.reason = reasonOfFailure(task.job, activity, end);
   farm.effects.push({ type: 'save-task', row: rowOfAttempt(task, node.id, { finishedAt: farm.now.wallMs, exitCode, reason, message }) });
+}
+
+/** What a first task has used is kept; one that fails for good stops its job, which is what it was sent ahead for. */
+function noteCanary(
+  farm: FarmState,
+  { job, index }: Task,
+  state: TaskState,
+  { ranForMs, cpuMs, peakRamMb, message, exitCode, reason }: End,
+): void {
+  const canary = job.activity?.canary;
+  if (canary === null || canary === undefined || !canary.tasks.includes(index)) return;
+  if (state === 'COMPLETED') canary.runs.set(index, { index, ranForMs, cpuMs, peakRamMb });
+  if (state !== 'FAILED' && state !== 'TIMED_OUT') return;
+  const why = message ?? (exitCode === null ? reason : `exit code ${exitCode}`);
+  farm.hopeless.push({ job: job.id, reason: `its canary, task ${job.id}.${index}, failed, so nothing else of it is run: ${why}` });
 }
 
 function reasonOfFailure(job: Job, activity: Activity, end: End): string {

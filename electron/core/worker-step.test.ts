@@ -30,6 +30,8 @@ const completed: AttemptEnd = {
   message: null,
   outputs: [{ path: 'a.png', bytes: 1, blob: 'a'.repeat(64) as never }],
   ranForMs: 5,
+  cpuMs: null,
+  peakRamMb: null,
   logBytes: 12,
 };
 const failed: AttemptEnd = { ...completed, reason: 'exit', exitCode: 3, outputs: [] };

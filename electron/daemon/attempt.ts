@@ -86,6 +86,8 @@ class AttemptLife {
   private spool: LogSpool | undefined;
   private opening: Promise<LogSpool> | undefined;
   private workspace: Workspace | undefined;
+  /** What its command was, once it is over: an end that comes of its outputs still says what it cost. */
+  private ran: Partial<AttemptEnd> = {};
 
   constructor(
     tools: AttemptTools,
@@ -108,7 +110,7 @@ class AttemptLife {
     try {
       end = await this.runToEnd();
     } catch (error) {
-      end = toEnd(error);
+      end = { ...toEnd(error), ...this.ran };
     }
     // A message that explains the end belongs into the log too: that is where people look first.
     if (end.message !== null && end.reason !== 'completed') await this.say(end.message).catch(() => undefined);
@@ -133,6 +135,7 @@ class AttemptLife {
     this.onRun(run);
     this.listener.started(run);
     const end = await run.ended;
+    this.ran = { ranForMs: end.ranForMs, cpuMs: end.cpuMs, peakRamMb: end.peakRamMb };
     if (end.reason !== 'completed' || this.workspace === undefined) return finishedEnd(end);
     return { ...finishedEnd(end), ...(await this.collect(this.workspace)) };
   }
@@ -220,14 +223,16 @@ class AttemptLife {
 }
 
 function finishedEnd(end: RunEnd): AttemptEnd {
-  return { reason: end.reason, exitCode: end.exitCode, message: end.message, outputs: [], ranForMs: end.ranForMs, logBytes: 0 };
+  return { ...end, outputs: [], logBytes: 0 };
 }
+
+const NOTHING_RAN = { exitCode: null, outputs: [], ranForMs: 0, cpuMs: null, peakRamMb: null, logBytes: 0 };
 
 /** Errors on the way are the machine's or the network's, unless they say otherwise. */
 function toEnd(error: unknown): AttemptEnd {
   const reason: EndReason = error instanceof Early ? error.reason : invalidOutput(error) ? 'output-missing' : 'infrastructure';
   const message = error instanceof Error ? error.message : String(error);
-  return { reason, exitCode: null, message: message.slice(0, 4_000), outputs: [], ranForMs: 0, logBytes: 0 };
+  return { ...NOTHING_RAN, reason, message: message.slice(0, 4_000) };
 }
 
 /** Outputs whose names are refused, or too many of them. */

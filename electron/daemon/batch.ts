@@ -34,6 +34,9 @@ export function createBatchBuilder(): BatchBuilder {
         case 'save-attempt':
           lists.attempts.push(effect.row);
           break;
+        case 'save-canary':
+          lists.canaries.push({ job: effect.job, decision: effect.decision });
+          break;
         case 'save-owner':
           owners.set(effect.row.owner, effect.row);
           break;
@@ -70,6 +73,6 @@ export function createBatchBuilder(): BatchBuilder {
 
 type Mutable<T> = { [Key in keyof T]: T[Key] extends readonly (infer Item)[] ? Item[] : T[Key] };
 
-function emptyLists(): Mutable<Pick<WriteBatch, 'specs' | 'inputs' | 'attempts' | 'removedNodes' | 'removedJobs'>> {
-  return { specs: [], inputs: [], attempts: [], removedNodes: [], removedJobs: [] };
+function emptyLists(): Mutable<Pick<WriteBatch, 'specs' | 'inputs' | 'canaries' | 'attempts' | 'removedNodes' | 'removedJobs'>> {
+  return { specs: [], inputs: [], canaries: [], attempts: [], removedNodes: [], removedJobs: [] };
 }

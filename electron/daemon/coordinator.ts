@@ -11,7 +11,7 @@ import type { Store } from '../ports/store.ts';
 import type { Clock, Dispose, Logger } from '../ports/system.ts';
 import { startBlobSweeps } from './blob-sweeps.ts';
 import { CacheRequests } from './cache-requests.ts';
-import { openCatalog } from './catalog.ts';
+import { type Catalog, openCatalog } from './catalog.ts';
 import type { Farm, PollWorkers } from './farm.ts';
 import { FarmLife } from './farm-life.ts';
 import { FarmNodes } from './farm-nodes.ts';
@@ -73,6 +73,7 @@ class Coordinator implements CoordinatorDaemon {
   private readonly provisioner: Provisioner;
   private readonly endSweeps: Dispose;
   private readonly reader: JobReader;
+  private readonly catalog: Catalog;
   private readonly submissions: Submissions;
   private readonly changes: JobChanges;
   private readonly nodes: FarmNodes;
@@ -83,6 +84,7 @@ class Coordinator implements CoordinatorDaemon {
     this.id = options.farm.id;
     this.name = options.farm.name;
     const catalog = openCatalog(store);
+    this.catalog = catalog;
     this.sessions = createSessions({
       farmName: this.name,
       heartbeatMs: settings.heartbeatMs,
@@ -175,6 +177,8 @@ class Coordinator implements CoordinatorDaemon {
   }
 
   private perform(effects: readonly CoordinatorEffect[]): void {
+    // Before what is sent now: it is read anew, as it was decided.
+    for (const effect of effects) if (effect.type === 'save-canary') this.catalog.set(effect.job, undefined);
     this.sessions.perform(effects);
     for (const effect of effects) {
       if (effect.type === 'job-changed') this.watchers.jobChanged(effect.job);
@@ -199,6 +203,7 @@ class Coordinator implements CoordinatorDaemon {
   readonly cancel: Farm['cancel'] = (job, index, by) => this.changes.cancel(job, index, by);
   readonly retry: Farm['retry'] = (job) => this.changes.retry(job);
   readonly update: Farm['update'] = (job, change) => this.changes.update(job, change);
+  readonly approveCanary: Farm['approveCanary'] = (job, needs, by) => this.changes.approveCanary(job, needs, by);
   readonly removeJob: Farm['removeJob'] = (job) => this.changes.remove(job);
 
   readonly listNodes: Farm['listNodes'] = () => this.nodes.list();

@@ -1,3 +1,4 @@
+import type { SomeNeeds } from '../../shared/canary.ts';
 import type { LanyardError } from '../../shared/errors.ts';
 import type { AttemptId, BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job.ts';
@@ -69,6 +70,8 @@ export interface Farm {
   retry(job: JobId, by: Identity): Promise<JobView>;
   /** @throws CONFLICT for a job that has ended, or a move before one that is not of its owner and priority */
   update(job: JobId, change: JobChange, by: Identity): Promise<JobView>;
+  /** Lets the rest of a job go on after its canary, with what is proposed but for what `needs` names. @throws CONFLICT when it does not wait for that */
+  approveCanary(job: JobId, needs: SomeNeeds, by: Identity): Promise<JobView>;
   removeJob(job: JobId, by: Identity): Promise<void>;
 
   listOwners(): OwnerView[];

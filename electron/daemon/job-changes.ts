@@ -1,3 +1,4 @@
+import type { SomeNeeds } from '../../shared/canary.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import type { JobId } from '../../shared/ids.ts';
 import { isTerminal, type JobRow } from '../../shared/job.ts';
@@ -65,7 +66,7 @@ export class JobChanges {
     const entry = this.reader.mustEntry(job);
     const tasks = this.store.tasks(job, { fromIndex: 0, limit: row.taskCount });
     const after = dependenciesOf(entry.spec, (other) => this.stateOfOther(other), this.store);
-    await this.life.change({ type: 'retry', job: storedJob(row, entry, tasks, after) });
+    await this.life.change({ type: 'retry', job: storedJob(row, entry, tasks, after, this.store) });
     return this.reader.mustView(job);
   }
 
@@ -84,6 +85,22 @@ export class JobChanges {
     if (priority !== undefined) this.life.post({ type: 'set-priority', job, priority });
     if (move !== undefined) this.life.post({ type: 'move', job, to: move });
     await this.life.settled();
+    return this.reader.mustView(job);
+  }
+
+  async approveCanary(job: JobId, needs: SomeNeeds, by: Identity): Promise<JobView> {
+    const row = this.reader.mustRow(job);
+    if (isTerminal(row.state)) throw new LanyardError({ code: 'CONFLICT', message: `Job ${job} has already ended: ${row.state}.` });
+    const canary = queries.liveCanary(this.life.farm, job);
+    if (canary === null)
+      throw new LanyardError({ code: 'CONFLICT', message: `Job ${job} waits for no approval: it has no canary, or goes on already.` });
+    if (canary.proposal === null)
+      throw new LanyardError({
+        code: 'CONFLICT',
+        message: `The canary of job ${job} is not over: ${canary.ended} of ${canary.tasks.length} of its first tasks have ended.`,
+        hint: 'Approve it when they all have, or cancel the job.',
+      });
+    await this.life.change({ type: 'approve-canary', job, needs, by: by.subject });
     return this.reader.mustView(job);
   }
 

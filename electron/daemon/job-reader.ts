@@ -11,7 +11,7 @@ import { findEvidence } from './evidence.ts';
 import type { Farm } from './farm.ts';
 import type { FarmLife } from './farm-life.ts';
 import { findTasks } from './task-pages.ts';
-import { endedAttemptView, jobView, liveAttemptView, outputView, taskView } from './views.ts';
+import { canaryView, endedAttemptView, jobView, liveAttemptView, outputView, taskView } from './views.ts';
 
 export interface JobReaderOptions {
   readonly life: FarmLife;
@@ -42,26 +42,28 @@ export class JobReader {
 
   job(job: JobId): JobDetail {
     const view = this.mustView(job);
-    return { ...view, spec: this.mustEntry(job).spec, dependents: queries.dependents(this.life.farm, job) };
+    const entry = this.mustEntry(job);
+    const canary = canaryView(this.mustRow(job), entry, this.life.farm);
+    return { ...view, canary, spec: entry.spec, dependents: queries.dependents(this.life.farm, job) };
   }
 
   /** The core knows the counts of a live job to the last event; the store only to its last change of state. */
   private current(listed: ListedJob): JobView {
-    return jobView(
-      queries.jobRow(this.life.farm, listed.row.id) ?? listed.row,
-      listed.name,
-      listed.owner,
-      queries.jobEta(this.life.farm, listed.row.id),
-    );
+    const { row, name, owner } = listed;
+    return jobView(queries.jobRow(this.life.farm, row.id) ?? row, name, owner, this.liveParts(row.id));
   }
 
   /** @returns undefined for a job that is not there */
   findView(job: JobId): JobView | undefined {
     const live = queries.jobRow(this.life.farm, job);
     const entry = live === undefined ? undefined : this.catalog.entry(job);
-    if (live !== undefined && entry !== undefined) return jobView(live, entry.spec.name, entry.owner, queries.jobEta(this.life.farm, job));
+    if (live !== undefined && entry !== undefined) return jobView(live, entry.spec.name, entry.owner, this.liveParts(job));
     const listed = this.store.job(job);
-    return listed === undefined ? undefined : jobView(listed.row, listed.name, listed.owner, null);
+    return listed === undefined ? undefined : jobView(listed.row, listed.name, listed.owner);
+  }
+
+  private liveParts(job: JobId): Pick<JobView, 'eta' | 'canaryPhase'> {
+    return { eta: queries.jobEta(this.life.farm, job), canaryPhase: queries.canaryPhase(this.life.farm, job) };
   }
 
   /** @throws LanyardError NOT_FOUND */

@@ -1,3 +1,4 @@
+import { type CanaryRun, canaryTasks } from '../../shared/canary.ts';
 import type { JobId } from '../../shared/ids.ts';
 import type { JobRow, JobSpec, TaskRow } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
@@ -46,10 +47,17 @@ export function newJob(
   inputReady: boolean,
   after: readonly Dependency[],
 ): NewJob {
-  return { id, owner, policy: policy(spec), taskCount, priority: spec.priority, input: spec.input ?? null, inputReady, after };
+  const { priority, input = null, canary = null } = spec;
+  return { id, owner, policy: policy(spec), taskCount, priority, input, inputReady, after, canary };
 }
 
-export function storedJob(row: JobRow, stored: StoredSpec, tasks: readonly TaskRow[], after: readonly Dependency[]): StoredJob {
+export function storedJob(
+  row: JobRow,
+  stored: StoredSpec,
+  tasks: readonly TaskRow[],
+  after: readonly Dependency[],
+  store: Store,
+): StoredJob {
   return {
     row,
     owner: stored.owner,
@@ -57,8 +65,24 @@ export function storedJob(row: JobRow, stored: StoredSpec, tasks: readonly TaskR
     input: stored.spec.input ?? null,
     inputReady: !awaitsInput(row, stored),
     after,
+    canary: undecidedCanary(row, stored, tasks, store),
     tasks,
   };
+}
+
+/** A canary on which nothing is decided goes on where it was: what its complete tasks have used is read from their attempts. */
+function undecidedCanary(
+  { id, taskCount }: JobRow,
+  { spec, decision }: StoredSpec,
+  tasks: readonly TaskRow[],
+  store: Store,
+): StoredJob['canary'] {
+  if (spec.canary === undefined || decision !== undefined) return null;
+  const first = new Set(canaryTasks(taskCount));
+  const complete = tasks.filter(({ index, state }) => first.has(index) && state === 'COMPLETED');
+  const attempts = complete.flatMap(({ index }) => store.attempts(id, index).filter(({ reason }) => reason === 'completed'));
+  const runs = attempts.map(({ index, ranForMs, cpuMs, peakRamMb }): CanaryRun => ({ index, ranForMs: ranForMs ?? 0, cpuMs, peakRamMb }));
+  return { ...spec.canary, runs };
 }
 
 /** A job that waits for its input has no dependencies (`submitAwaitingInput` sees to that), so nothing else can keep it SUBMITTED. */
@@ -90,7 +114,7 @@ export function recoveredEvent(loaded: ReturnType<Store['load']>, store: Store):
   const jobs = loaded.jobs.map(({ row, stored, tasks }) => {
     const after = dependenciesOf(stored.spec, ended, store);
     // One that does not wait as a whole any more only asks for its tasks.
-    return storedJob(row, stored, tasks, row.state === 'SUBMITTED' ? after : after.filter(({ until }) => until === 'tasks'));
+    return storedJob(row, stored, tasks, row.state === 'SUBMITTED' ? after : after.filter(({ until }) => until === 'tasks'), store);
   });
   return { type: 'recovered', jobs, nodes: loaded.nodes, owners: loaded.owners };
 }

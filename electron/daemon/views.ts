@@ -1,16 +1,30 @@
+import { canaryTasks } from '../../shared/canary.ts';
 import { attemptId, type JobId, type NodeId, taskId } from '../../shared/ids.ts';
 import type { AttemptRow, JobRow, TaskRow } from '../../shared/job.ts';
-import type { AttemptView, JobView, NodeView, OutputView, TaskView } from '../../shared/view.ts';
-import { attemptPhase, nodeRow, nodeSummary } from '../core/queries.ts';
+import type { AttemptView, JobDetail, JobView, NodeView, OutputView, TaskView } from '../../shared/view.ts';
+import { attemptPhase, liveCanary, nodeRow, nodeSummary } from '../core/queries.ts';
 import type { FarmState } from '../core/state.ts';
-import type { StoredOutput } from '../ports/store.ts';
+import type { StoredOutput, StoredSpec } from '../ports/store.ts';
 import type { CatalogEntry } from './catalog.ts';
 
 /** Rows of the store and the state of the core, made into what the API answers. */
 
-export function jobView(row: JobRow, name: string, owner: string, eta: JobView['eta']): JobView {
+/** @param live what only the core knows, of a job that has not ended */
+export function jobView(row: JobRow, name: string, owner: string, live: Pick<JobView, 'eta' | 'canaryPhase'> = ENDED): JobView {
   const { restState: _rest, ...shown } = row;
-  return { ...shown, name, owner, eta };
+  return { ...shown, name, owner, ...live };
+}
+
+const ENDED = { eta: null, canaryPhase: null };
+
+/** @returns null for a job without a canary, or one so small that it has none */
+export function canaryView({ id, taskCount }: JobRow, { spec, decision }: StoredSpec, farm: FarmState): JobDetail['canary'] {
+  const tasks = canaryTasks(taskCount);
+  if (spec.canary === undefined || tasks.length === 0) return null;
+  const { approval } = spec.canary;
+  const live = liveCanary(farm, id);
+  if (live !== null) return { approval, tasks: [...tasks], ended: live.ended, proposal: live.proposal, decision: null };
+  return { approval, tasks: [...tasks], ended: null, proposal: null, decision: decision ?? null };
 }
 
 /** @param row undefined for a task that never moved: it has the job's rest state */
@@ -66,6 +80,9 @@ export function endedAttemptView(row: AttemptRow): AttemptView {
     assignedAt: row.assignedAt,
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
+    ranForMs: row.ranForMs,
+    cpuMs: row.cpuMs,
+    peakRamMb: row.peakRamMb,
   };
 }
 
@@ -83,6 +100,9 @@ export function liveAttemptView(task: TaskRow): AttemptView {
     assignedAt: task.assignedAt ?? 0,
     startedAt: task.startedAt,
     finishedAt: null,
+    ranForMs: null,
+    cpuMs: null,
+    peakRamMb: null,
   };
 }
 

@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { Run, RunEnd } from '../ports/executor.ts';
+import { type ContainerCgroups, withoutDroppable } from './container-cgroup.ts';
 import { nanoCpus } from './container-config.ts';
 import { type Engine, type EngineFacts, post, reasonOf, waitForExit } from './engine.ts';
 import { exitMessage } from './exit-message.ts';
 import type { OutputPump } from './output.ts';
+import { lookRegularly, UsageGauge, type UsageReading } from './usage-gauge.ts';
 
 /**
  * How long after the end output may be missing before the connection counts as stuck. The engine itself keeps up to
@@ -23,6 +25,9 @@ export interface StartedContainer {
   readonly facts: EngineFacts;
   readonly id: string;
   readonly output: OutputPump;
+  /** Calls back when the container has no output any more: its processes have ended, and the engine is about to take it down. */
+  readonly onSilence: (callback: () => void) => void;
+  readonly cgroups: ContainerCgroups;
   readonly memoryMb: number;
   /** Cores. */
   readonly cpus: number;
@@ -43,6 +48,7 @@ class ContainerRun implements Run {
   /** Rejected when the engine does not do what it must. */
   private readonly lost = Promise.withResolvers<never>();
   private readonly over = new AbortController();
+  private readonly gauge = new UsageGauge();
   private stopping = false;
   private paused = false;
 
@@ -53,6 +59,9 @@ class ContainerRun implements Run {
       this.over.abort();
       started.release();
     });
+    lookRegularly(() => this.look(), this.over.signal);
+    // The last moment: with the container its control groups go, and what they count.
+    started.onSilence(() => this.noteCgroups());
     // Nobody reads on when the sink has failed, and a task that nobody reads would hang.
     void started.output.done.then((error) => (error === undefined ? undefined : this.signal('SIGKILL')));
   }
@@ -95,9 +104,31 @@ class ContainerRun implements Run {
 
   async cpuMs(): Promise<number | undefined> {
     if (this.over.signal.aborted) return undefined;
-    const stats = await this.container.stats({ stream: false, 'one-shot': true }).catch(() => undefined);
-    const nanoseconds: unknown = stats?.cpu_stats?.cpu_usage?.total_usage;
-    return typeof nanoseconds === 'number' ? nanoseconds / 1e6 : undefined;
+    const { cgroups, id } = this.started;
+    const reading = cgroups.read(id) ?? (await this.askEngine());
+    this.gauge.note(reading);
+    return reading.cpuMs;
+  }
+
+  /** Where the control groups cannot be seen, the engine is asked: on a Mac, on Windows, or on another machine. */
+  private async look(): Promise<void> {
+    const { cgroups, id } = this.started;
+    if (!cgroups.isKnown) {
+      const found = await this.container.inspect().catch(() => undefined);
+      if (found?.State.Running === true) cgroups.learn(id, found.State.Pid);
+    }
+    if (!this.noteCgroups()) this.gauge.note(await this.askEngine());
+  }
+
+  private noteCgroups(): boolean {
+    const reading = this.started.cgroups.read(this.started.id);
+    if (reading !== undefined) this.gauge.note(reading);
+    return reading !== undefined;
+  }
+
+  private async askEngine(): Promise<UsageReading> {
+    const stats: unknown = await this.container.stats({ stream: false, 'one-shot': true }).catch(() => undefined);
+    return readStats(stats);
   }
 
   private async finish(): Promise<RunEnd> {
@@ -111,16 +142,17 @@ class ContainerRun implements Run {
       output.finish(LOST_OUTPUT_IDLE_MS);
       await output.done;
       const message = `The container engine was lost while the task ran: ${reasonOf(error)}`;
-      return { reason: 'infrastructure', exitCode: null, message, ranForMs };
+      return { reason: 'infrastructure', exitCode: null, message, ranForMs, ...this.gauge.usage };
     }
     const ranForMs = performance.now() - this.startedAt;
     output.finish(OUTPUT_IDLE_MS);
     const why = exitCode === 0 ? undefined : explainExit(this.started, exitCode, this.stopping);
     const sinkError = await output.done;
+    const ran = { exitCode, ranForMs, ...this.gauge.usage };
     if (sinkError !== undefined) {
-      return { reason: 'infrastructure', exitCode, message: `The output of the task could not be kept: ${sinkError.message}`, ranForMs };
+      return { reason: 'infrastructure', message: `The output of the task could not be kept: ${sinkError.message}`, ...ran };
     }
-    return { ...((await why) ?? { reason: 'completed', message: null }), exitCode, ranForMs };
+    return { ...((await why) ?? { reason: 'completed', message: null }), ...ran };
   }
 
   private async signal(name: string): Promise<void> {
@@ -148,6 +180,25 @@ async function limitCpus({ client, facts, id }: StartedContainer, cpus: number):
   await post(client, `/v4.0.0/libpod/containers/${id}/update`, {
     cpu: { period, quota: Math.round((nanoCpus(cpus) / 1e9) * period) },
   });
+}
+
+/** The engine's own reading of a container, of either version of control groups; without memory for one that has ended. */
+function readStats(stats: unknown): UsageReading {
+  const { cpu_stats: cpu, memory_stats: memory } = (stats ?? {}) as { cpu_stats?: { cpu_usage?: Cells }; memory_stats?: Cells };
+  const nanoseconds = numberIn(cpu?.cpu_usage?.total_usage);
+  const used = numberIn(memory?.usage);
+  const details = memory?.stats as Cells | undefined;
+  const droppable = numberIn(details?.total_inactive_file) ?? numberIn(details?.inactive_file) ?? 0;
+  return {
+    cpuMs: nanoseconds === undefined || used === undefined ? undefined : nanoseconds / 1e6,
+    ramBytes: used === undefined ? undefined : withoutDroppable(used, numberIn(memory?.max_usage) ?? used, droppable),
+  };
+}
+
+type Cells = Readonly<Record<string, unknown>>;
+
+function numberIn(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
 }
 
 /** Why a command ended with another exit code than 0. */

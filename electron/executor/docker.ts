@@ -5,6 +5,7 @@ import type Docker from 'dockerode';
 import type { Phase } from '../../shared/protocol.ts';
 import type { Executor, ExecutorStatus, LogSink, Run, RunRefused, RunSpec } from '../ports/executor.ts';
 import type { Logger } from '../ports/system.ts';
+import { createContainerCgroups } from './container-cgroup.ts';
 import {
   type ContainerOwner,
   containerCpus,
@@ -62,6 +63,7 @@ class DockerExecutor implements Executor {
   private readonly knownImages = new Set<string>();
   /** Instead of the limits that the engine gives by itself, once it was seen that it may not. */
   private ulimits: readonly Ulimit[] | undefined;
+  private readonly cgroups = createContainerCgroups();
   /** Containers of an earlier life may still be there; nothing of this life runs yet. */
   private straysLeft = false;
 
@@ -209,7 +211,8 @@ class DockerExecutor implements Executor {
     try {
       // Attached before it starts: the engine keeps no log of its own.
       stream = await attachOutput(client, created.id);
-      const output = pumpOutput(stream, demultiplex(sink));
+      const attached = stream;
+      const output = pumpOutput(attached, demultiplex(sink));
       await created.start();
       const release = () => {
         removals.add(created.id);
@@ -221,6 +224,8 @@ class DockerExecutor implements Executor {
         facts,
         id: created.id,
         output,
+        onSilence: (callback) => void attached.once('end', callback),
+        cgroups: this.cgroups,
         memoryMb: memoryMb(run, options.limits),
         cpus: containerCpus(run, options.limits, facts),
         release,

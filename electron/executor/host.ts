@@ -9,8 +9,17 @@ import type { Executor, LogSink, Run, RunEnd, RunRefused, RunSpec } from '../por
 import type { Logger } from '../ports/system.ts';
 import { exitMessage } from './exit-message.ts';
 import { type OutputPump, pumpOutput } from './output.ts';
-import { createGroupRecords, type GroupRecords, groupCpuMs, groupLives, signalGroup } from './process-groups.ts';
+import {
+  createGroupRecords,
+  type GroupRecords,
+  groupLives,
+  groupUsage,
+  leaderCpuMs,
+  recentGroupUsage,
+  signalGroup,
+} from './process-groups.ts';
 import { createThrottle } from './throttle.ts';
+import { lookRegularly, UsageGauge } from './usage-gauge.ts';
 
 export interface HostExecutorOptions {
   /** Whether the owner of the machine lets jobs run without a container. */
@@ -133,13 +142,20 @@ function lowerPriority(group: number): void {
 /** Watches over a command that was just started as the leader of `group`. */
 function watch(child: ChildProcess, group: number, outputs: readonly OutputPump[], forget: () => Promise<void>): Run {
   const startedAt = performance.now();
+  const gauge = new UsageGauge();
+  const over = new AbortController();
   let killAt = 0;
   let ended = false;
   // A task whose output nobody takes any more is ended.
   for (const output of outputs) void output.done.then((error) => (error === undefined ? undefined : signalGroup(group, 'SIGKILL')));
 
+  lookRegularly(async () => gauge.note(await recentGroupUsage(group)), over.signal);
+  // Its pipes close before anybody has taken note of its end: until then the system still knows the time that it took.
+  for (const pipe of [child.stdout, child.stderr]) pipe?.once('end', () => gauge.note({ cpuMs: leaderCpuMs(group), ramBytes: undefined }));
+
   const finish = async (): Promise<RunEnd> => {
     const exitCode = await exitOf(child);
+    over.abort();
     const ranForMs = performance.now() - startedAt;
     // Those it started may take the rest of the grace when it was asked to end; otherwise they end with it.
     while (performance.now() < killAt && (await groupLives(group))) await pause(GROUP_POLL_MS);
@@ -151,11 +167,12 @@ function watch(child: ChildProcess, group: number, outputs: readonly OutputPump[
     await forget();
     ended = true;
     const sinkError = errors.find((error) => error !== undefined);
+    const ran = { exitCode, ranForMs, ...gauge.usage };
     if (sinkError !== undefined) {
-      return { reason: 'infrastructure', exitCode, message: `The output of the task could not be kept: ${sinkError.message}`, ranForMs };
+      return { reason: 'infrastructure', message: `The output of the task could not be kept: ${sinkError.message}`, ...ran };
     }
-    if (exitCode === 0) return { reason: 'completed', exitCode, message: null, ranForMs };
-    return { reason: 'exit', exitCode, message: exitMessage(exitCode), ranForMs };
+    if (exitCode === 0) return { reason: 'completed', message: null, ...ran };
+    return { reason: 'exit', message: exitMessage(exitCode), ...ran };
   };
 
   const end = finish();
@@ -166,12 +183,12 @@ function watch(child: ChildProcess, group: number, outputs: readonly OutputPump[
     async stop(graceMs) {
       throttle.release();
       killAt = performance.now() + graceMs;
-      const over = new AbortController();
-      void end.then(() => over.abort());
+      const gone = new AbortController();
+      void end.then(() => gone.abort());
       if (graceMs > 0) {
         signalGroup(group, 'SIGTERM');
         signalGroup(group, 'SIGCONT');
-        await pause(graceMs, undefined, { signal: over.signal }).catch(() => {});
+        await pause(graceMs, undefined, { signal: gone.signal }).catch(() => {});
       }
       if (!ended) signalGroup(group, 'SIGKILL');
       await end;
@@ -179,7 +196,12 @@ function watch(child: ChildProcess, group: number, outputs: readonly OutputPump[
     pause: async () => throttle.set({ frozen: true }),
     resume: async () => throttle.set({ frozen: false }),
     limitCpu: async (share) => throttle.set({ share }),
-    cpuMs: async () => (ended ? undefined : groupCpuMs(group)),
+    async cpuMs() {
+      if (ended) return undefined;
+      const reading = await groupUsage(group);
+      gauge.note(reading);
+      return reading.cpuMs;
+    },
   };
 }
 

@@ -1,7 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { UsageReading } from './usage-gauge.ts';
 
 const run = promisify(execFile);
 
@@ -62,11 +64,41 @@ export async function groupLives(group: number): Promise<boolean> {
   return (await membersOf(group)).some(({ state }) => state !== 'Z');
 }
 
-/** @returns CPU time that the living processes of a group, and those of its that they have looked after, have used, ms; undefined where that is not told */
-export async function groupCpuMs(group: number): Promise<number | undefined> {
-  if (process.platform !== 'linux') return undefined;
-  const members = await membersOf(group);
-  return members.reduce((sum, { cpuTicks }) => sum + cpuTicks * MS_PER_TICK, 0);
+/**
+ * What the living processes of a group use; nothing where the system does not tell. The CPU time counts those too that they have looked
+ * after. The memory is the sum of what each has held at its peak, so that it is rather too much than too little.
+ */
+export async function groupUsage(group: number): Promise<UsageReading> {
+  return process.platform === 'linux' ? await usageOf(await membersOf(group)) : NOT_TOLD;
+}
+
+/** The same, of processes as they were a moment ago: for those who look at many groups again and again. */
+export async function recentGroupUsage(group: number): Promise<UsageReading> {
+  return process.platform === 'linux' ? await usageOf(await recentMembersOf(group)) : NOT_TOLD;
+}
+
+const NOT_TOLD: UsageReading = { cpuMs: undefined, ramBytes: undefined };
+
+async function usageOf(members: readonly ProcessFacts[]): Promise<UsageReading> {
+  const peaks = await Promise.all(members.map(({ id }) => peakBytes(id)));
+  const ramBytes = peaks.reduce((total, bytes) => total + bytes, 0);
+  const ticks = members.reduce((total, { cpuTicks }) => total + cpuTicks, 0);
+  return members.length === 0 ? NOT_TOLD : { cpuMs: ticks * MS_PER_TICK, ramBytes: ramBytes === 0 ? undefined : ramBytes };
+}
+
+/** The CPU time of a process, and of those that it has looked after, ms; also when it has ended and its parent has yet to take note of it. */
+export function leaderCpuMs(group: number): number | undefined {
+  try {
+    return statFields(readFileSync(`/proc/${group}/stat`, 'utf8')).cpuTicks * MS_PER_TICK;
+  } catch {
+    return undefined;
+  }
+}
+
+/** VmHWM of /proc/PID/status (proc(5)), which one that has ended does not have any more. */
+async function peakBytes(processId: number): Promise<number> {
+  const status = await readFile(`/proc/${processId}/status`, 'utf8').catch(() => '');
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024;
 }
 
 function signalReaches(target: number): boolean {
@@ -104,6 +136,7 @@ async function isSameGroup(group: number, birth: string): Promise<boolean> {
 }
 
 interface ProcessFacts {
+  readonly id: number;
   readonly state: string;
   readonly group: number;
   readonly startTicks: number;
@@ -114,18 +147,36 @@ interface ProcessFacts {
 const MS_PER_TICK = 10;
 
 async function membersOf(group: number): Promise<readonly ProcessFacts[]> {
-  const members: ProcessFacts[] = [];
+  return (await allProcesses()).filter((process) => process.group === group);
+}
+
+/** How old a list of all processes may be for those who only want to know how much is used, ms: many groups then share one. */
+const RECENT_MS = 500;
+let recent: { readonly atMs: number; readonly processes: Promise<readonly ProcessFacts[]> } | undefined;
+
+async function recentMembersOf(group: number): Promise<readonly ProcessFacts[]> {
+  const isOf = (process: ProcessFacts) => process.group === group;
+  if (recent !== undefined && performance.now() - recent.atMs < RECENT_MS) {
+    const members = (await recent.processes).filter(isOf);
+    // None: the group is younger than the list.
+    if (members.length > 0) return members;
+  }
+  recent = { atMs: performance.now(), processes: allProcesses() };
+  return (await recent.processes).filter(isOf);
+}
+
+async function allProcesses(): Promise<readonly ProcessFacts[]> {
+  const found: ProcessFacts[] = [];
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const line = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => undefined);
-    const facts = line === undefined ? undefined : statFields(line);
-    if (facts?.group === group) members.push(facts);
+    if (line !== undefined) found.push({ id: Number(name), ...statFields(line) });
   }
-  return members;
+  return found;
 }
 
 /** Fields 3, 5, 14 to 17 (own and waited-for children's user and system time) and 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold anything, also spaces and brackets. */
-function statFields(line: string): ProcessFacts {
+function statFields(line: string): Omit<ProcessFacts, 'id'> {
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
   return { state: fields[0] ?? '', group: Number(fields[2]), startTicks: Number(fields[19]), cpuTicks: sum(fields.slice(11, 15)) };
 }

@@ -1,5 +1,5 @@
 import type { AttemptId } from '../../shared/ids.ts';
-import type { EndReason } from '../../shared/job.ts';
+import type { EndReason, Usage } from '../../shared/job.ts';
 import type { LogStream, Phase } from '../../shared/protocol.ts';
 
 export interface RunSpec {
@@ -20,7 +20,7 @@ export interface RunSpec {
 /** Takes the output as it comes; the executor reads on only when the promise is settled. */
 export type LogSink = (stream: LogStream, bytes: Uint8Array) => Promise<void> | undefined;
 
-export type RunEnd = {
+export type RunEnd = Usage & {
   readonly reason: Extract<EndReason, 'completed' | 'exit' | 'out-of-memory' | 'infrastructure'>;
   readonly exitCode: number | null;
   readonly message: string | null;

@@ -1,3 +1,4 @@
+import type { CanaryDecision } from '../../shared/canary.ts';
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import type { AttemptRow, JobRow, JobSpec, JobState, OutputFile, OwnerRow, TaskRow, TaskState } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
@@ -7,6 +8,8 @@ export interface StoredSpec {
   readonly owner: string;
   /** Bytes of the input blob; null without an input. */
   readonly inputBytes: number | null;
+  /** How the job goes on after its canary; `spec` then asks for what was decided. */
+  readonly decision?: CanaryDecision;
 }
 
 /** What one turn writes, in one transaction. */
@@ -15,6 +18,8 @@ export interface WriteBatch {
   readonly specs: readonly { readonly job: JobId; readonly stored: StoredSpec }[];
   /** A later change of a specification: the input that arrived by URL. */
   readonly inputs: readonly { readonly job: JobId; readonly input: BlobId; readonly bytes: number }[];
+  /** Another: what was decided after the canary of a job. */
+  readonly canaries: readonly { readonly job: JobId; readonly decision: CanaryDecision }[];
   readonly jobs: readonly JobRow[];
   readonly tasks: readonly TaskRow[];
   readonly attempts: readonly AttemptRow[];

@@ -97,7 +97,7 @@ test('a version 2 file has the places of jobs and what owners have had; jobs of 
 });
 
 test('a version 3 file finds what a machine has done, and the jobs of an input; so does one that was brought up to it', () => {
-  for (const version of [1, 2, 3]) {
+  for (const version of [1, 2, 3, 4]) {
     const store = openVersion(version);
     const { attempts, total } = store.nodeAttempts('node-a' as NodeId, { limit: 3, offset: 1 });
     expect(total).toBe(VERSION_1_REASONS.length);
@@ -106,6 +106,29 @@ test('a version 3 file finds what a machine has done, and the jobs of an input; 
     store.close();
     rmSync(join(folder, 'farm.db'));
   }
+});
+
+test('a version 4 file has what was decided after a canary, and asks for it', () => {
+  const store = openVersion(4);
+  expect(store.spec(job)).toMatchObject({
+    spec: { canary: { approval: 'by-hand', least: {} }, requirements: { cpu: 0.75, ramMb: 256 }, timeoutMs: 120_000, input: blob('a') },
+    decision: { by: 'ana', asked: { cpu: 1, ramMb: 512, timeoutMs: 3_600_000 }, runs: [{ index: 0, cpuMs: 5_000 }] },
+  });
+  expect(store.spec(4 as JobId)).not.toHaveProperty('decision');
+  store.close();
+});
+
+test('a version 4 file has what attempts have used; nobody knows it of those of version 2', () => {
+  const usages = (version: number) => {
+    const store = openVersion(version);
+    const attempts = [...store.attempts(job, 4), ...store.attempts(job, 5).slice(0, 1)];
+    store.close();
+    rmSync(join(folder, 'farm.db'));
+    return attempts.map(({ ranForMs, cpuMs, peakRamMb }) => [ranForMs, cpuMs, peakRamMb]);
+  };
+  const blank = [null, null, null];
+  expect(usages(4)).toEqual([[100, 1_250, 96], blank]);
+  expect(usages(2)).toEqual([blank, blank]);
 });
 
 test('a version 1 file, whose farm has no key yet, becomes the first farm that opens it, and no other after', () => {

@@ -41,7 +41,7 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
     const statement = database.prepare(sql);
     return (...values: Cell[]) => statement.all(...values) as Cells[];
   };
-  const specOf = all('SELECT owner, input, input_bytes, json FROM spec JOIN job ON job.id = spec.job WHERE spec.job = ?');
+  const specOf = all('SELECT owner, input, input_bytes, json, canary FROM spec JOIN job ON job.id = spec.job WHERE spec.job = ?');
   const jobOf = all('SELECT * FROM job WHERE id = ?');
   const taskOf = all('SELECT * FROM task WHERE job = ? AND task_index = ?');
   const attemptsOf = all('SELECT * FROM attempt WHERE job = ? AND task_index = ? ORDER BY number');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canaryDecisionSchema } from '../../shared/canary.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import {
@@ -130,6 +131,9 @@ const attemptCells = z.object({
   assigned_at: time,
   started_at: time.nullable(),
   finished_at: time,
+  ran_for_ms: count.nullable(),
+  cpu_ms: count.nullable(),
+  peak_ram_mb: count.nullable(),
 });
 
 const blobCell = z.instanceof(Uint8Array).refine((bytes) => bytes.length === 32, 'expected the 32 bytes of a SHA-256');
@@ -145,7 +149,13 @@ const nodeCells = z.object({
 
 const ownerCells = z.object({ owner: z.string(), usage: z.number().min(0), at: time });
 
-const specCells = z.object({ owner: z.string(), input: blobCell.nullable(), input_bytes: count.nullable(), json: z.string() });
+const specCells = z.object({
+  owner: z.string(),
+  input: blobCell.nullable(),
+  input_bytes: count.nullable(),
+  json: z.string(),
+  canary: z.string().nullable(),
+});
 
 /** What `readLiveJob` and `readTask` read. */
 export const LIVE_JOB_COLUMNS = Object.keys(liveJobCells.shape);
@@ -258,6 +268,9 @@ export function readAttempt(cells: Cells, nodeName: NodeNames, outputs: readonly
     startedAt: attempt.started_at,
     finishedAt: attempt.finished_at,
     outputs,
+    ranForMs: attempt.ran_for_ms,
+    cpuMs: attempt.cpu_ms,
+    peakRamMb: attempt.peak_ram_mb,
   };
 }
 
@@ -282,15 +295,16 @@ export function readNode(cells: Cells): NodeRow {
   };
 }
 
-/** An input that arrived later stands beside the specification as it was submitted, and is put into it here. */
+/** What came later stands beside the specification as it was submitted, and is put into it here: an input, what a canary has led to. */
 export function readSpec(cells: Cells): StoredSpec {
   const stored = parse(specCells, cells, 'a specification');
-  const spec: JobSpec = parseJson(jobSpecSchema, stored.json, 'a specification');
-  return {
-    spec: stored.input === null ? spec : { ...spec, input: readBlob(stored.input) },
-    owner: stored.owner,
-    inputBytes: stored.input_bytes,
-  };
+  const submitted: JobSpec = parseJson(jobSpecSchema, stored.json, 'a specification');
+  const spec = stored.input === null ? submitted : { ...submitted, input: readBlob(stored.input) };
+  const base = { owner: stored.owner, inputBytes: stored.input_bytes };
+  if (stored.canary === null) return { ...base, spec };
+  const decision = parseJson(canaryDecisionSchema, stored.canary, 'what was decided after a canary');
+  const { cpu, ramMb, timeoutMs } = decision.decided;
+  return { ...base, decision, spec: { ...spec, timeoutMs, requirements: { ...spec.requirements, cpu, ramMb } } };
 }
 
 export function readBlob(bytes: Uint8Array): BlobId {

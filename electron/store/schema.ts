@@ -122,6 +122,15 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX attempt_by_node ON attempt (node, finished_at DESC);
   CREATE INDEX spec_by_input ON spec (input) WHERE input IS NOT NULL;
   `,
+  `
+  -- What attempts have used of their machines.
+  ALTER TABLE attempt ADD COLUMN ran_for_ms INTEGER;
+  ALTER TABLE attempt ADD COLUMN cpu_ms INTEGER;
+  ALTER TABLE attempt ADD COLUMN peak_ram_mb INTEGER;
+
+  -- What was decided after the canary of a job (JSON), beside the specification as it was submitted.
+  ALTER TABLE spec ADD COLUMN canary TEXT;
+  `,
 ];
 
 /** The version that this program writes. */

@@ -13,7 +13,7 @@ export interface Writer {
   nodeNumber(node: NodeId): number | undefined;
 }
 
-const PARTS = ['specs', 'inputs', 'jobs', 'tasks', 'attempts', 'nodes', 'owners', 'removedNodes', 'removedJobs'] as const;
+const PARTS = ['specs', 'inputs', 'canaries', 'jobs', 'tasks', 'attempts', 'nodes', 'owners', 'removedNodes', 'removedJobs'] as const;
 
 /** The one writer of a database, its statements prepared once. */
 export function createWriter(database: DatabaseSync): Writer {
@@ -43,6 +43,7 @@ export function createWriter(database: DatabaseSync): Writer {
         }
         if (next !== nextJob) statements.setMeta.run(String(next), 'next_job');
         for (const { job, input, bytes } of batch.inputs) mustChange(statements.setInput.run(writeBlob(input), bytes, job), 'spec', job);
+        for (const { job, decision } of batch.canaries) mustChange(statements.setCanary.run(JSON.stringify(decision), job), 'spec', job);
         for (const row of batch.jobs) saveJob(statements, row, added);
         if (added.size > 0) throw new Error('a new job came without its first row');
         for (const row of batch.tasks) saveTask(statements, row, numberOf);
@@ -82,6 +83,7 @@ function prepareAll(database: DatabaseSync) {
     addName: prepare('INSERT INTO node_name (id) VALUES (?)'),
     insertSpec: prepare('INSERT INTO spec (job, input, input_bytes, json) VALUES (?, ?, ?, ?)'),
     setInput: prepare('UPDATE spec SET input = ?, input_bytes = ? WHERE job = ?'),
+    setCanary: prepare('UPDATE spec SET canary = ? WHERE job = ?'),
     insertJob: prepare(
       `INSERT INTO job (state, priority, position, held, task_count, rest_state, counts, retries, submitted_at, queued_at, started_at, finished_at,
         reason, id, name, folded_name, owner) VALUES (${marks(17)})`,
@@ -91,7 +93,7 @@ function prepareAll(database: DatabaseSync) {
         queued_at = ?, started_at = ?, finished_at = ?, reason = ? WHERE id = ?`,
     ),
     saveTask: prepare(`INSERT OR REPLACE INTO task VALUES (${marks(14)})`),
-    insertAttempt: prepare(`INSERT INTO attempt VALUES (${marks(10)})`),
+    insertAttempt: prepare(`INSERT INTO attempt VALUES (${marks(13)})`),
     insertOutput: prepare('INSERT INTO output (job, task_index, path, number, bytes, blob) VALUES (?, ?, ?, ?, ?, ?)'),
     saveOwner: prepare('INSERT OR REPLACE INTO owner VALUES (?, ?, ?)'),
     saveNode: prepare(`INSERT OR REPLACE INTO node VALUES (${marks(6)})`),
@@ -159,8 +161,15 @@ function saveTask(statements: Statements, row: TaskRow, numberOf: (node: NodeId)
 function saveAttempt(statements: Statements, row: AttemptRow, node: number): void {
   const { job, index, number } = row;
   const reason = REASON_CODES[row.reason];
-  statements.insertAttempt.run(job, index, number, node, reason, row.message, row.exitCode, row.assignedAt, row.startedAt, row.finishedAt);
+  const times = [row.assignedAt, row.startedAt, row.finishedAt];
+  const usage = [whole(row.ranForMs), whole(row.cpuMs), row.peakRamMb];
+  statements.insertAttempt.run(job, index, number, node, reason, row.message, row.exitCode, ...times, ...usage);
   for (const { path, bytes, blob } of row.outputs) statements.insertOutput.run(job, index, path, number, bytes, writeBlob(blob));
+}
+
+/** Workers measure finer than anybody wants to know. */
+function whole(figure: number | null): number | null {
+  return figure === null ? null : Math.round(figure);
 }
 
 function saveNode(statements: Statements, row: NodeRow, number: number): void {

@@ -8,7 +8,7 @@ const COUNTS = { SUBMITTED: 0, QUEUED: 0, ASSIGNED: 0, RUNNING: 0, COMPLETED: 0,
 const TOTALS: Totals = { jobs: COUNTS, tasks: COUNTS, nodes: { IDLE: 0, BUSY: 0, UNHEALTHY: 0, OFFLINE: 0 }, cpu: { used: 0, total: 0 } };
 
 function job(id: number, name = `job ${id}`): JobView {
-  const times = { submittedAt: id, queuedAt: null, startedAt: null, finishedAt: null, eta: null };
+  const times = { submittedAt: id, queuedAt: null, startedAt: null, finishedAt: null, eta: null, canaryPhase: null };
   return {
     id,
     name,

@@ -24,7 +24,7 @@ export function newJob(id: JobId, taskCount = 1): NewJob {
     maxTasks: null,
     stopAfterFailures: 10,
   };
-  return { id, owner: 'ann', policy, taskCount, priority: 50, input: null, inputReady: true, after: [] };
+  return { id, owner: 'ann', policy, taskCount, priority: 50, input: null, inputReady: true, after: [], canary: null };
 }
 
 export function newNode(id: NodeId, slots: number): NodeDescription {

@@ -56,6 +56,10 @@ export function started(run: Run | RunRefused): Run {
   return run;
 }
 
+function isBlankOrSome(figure: unknown): boolean {
+  return figure === null || (Number.isInteger(figure) && (figure as number) >= 0);
+}
+
 export function describeExecutor(name: string, create: () => Promise<ExecutorUnderTest>, { isSkipped = false } = {}): void {
   describe.skipIf(isSkipped)(`${name}: the executor contract`, () => {
     let executor: Executor;
@@ -82,7 +86,15 @@ export function describeExecutor(name: string, create: () => Promise<ExecutorUnd
 
     it('completes a command that ends with 0', async () => {
       const run = await begin('exit 0', () => undefined);
-      expect(await run.ended).toEqual({ reason: 'completed', exitCode: 0, message: null, ranForMs: expect.any(Number) });
+      expect(await run.ended).toEqual({
+        reason: 'completed',
+        exitCode: 0,
+        message: null,
+        ranForMs: expect.any(Number),
+        // Of a command that is over at once nobody can always tell.
+        cpuMs: expect.toSatisfy(isBlankOrSome),
+        peakRamMb: expect.toSatisfy(isBlankOrSome),
+      });
     });
 
     it('reports another exit code in a sentence', async () => {
@@ -256,6 +268,24 @@ export function describeExecutor(name: string, create: () => Promise<ExecutorUnd
       await run.stop(0);
       await run.limitCpu(0.5);
       expect(await run.cpuMs()).toBeUndefined();
+    });
+
+    it('tells the CPU time that a command has used, and the most memory that it held', async () => {
+      const output = new Output();
+      // `dd` holds a block of that size while it writes it; the loop is what takes time.
+      const script =
+        'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; dd if=/dev/zero bs=24M count=1 2>/dev/null | { head -c 1 >/dev/null; echo holding; while [ ! -e go ]; do sleep 0.05; done; }';
+      const spec = await runSpec(script, image);
+      const run = started(await executor.start(spec, output.sink));
+      await output.seen('holding');
+      expect(await run.cpuMs()).toBeGreaterThan(20);
+      await writeFile(join(spec.folder, 'go'), '');
+      const end = await run.ended;
+      expect(end.reason).toBe('completed');
+      expect(end.cpuMs).toBeGreaterThan(20);
+      expect(end.cpuMs).toBeLessThan(end.ranForMs * 4);
+      expect(end.peakRamMb).toBeGreaterThanOrEqual(24);
+      expect(end.peakRamMb).toBeLessThanOrEqual(64);
     });
 
     it('stops a slowed command in order', async () => {

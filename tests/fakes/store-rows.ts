@@ -8,7 +8,19 @@ import type { NodeRow } from '../../shared/node.ts';
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export function batch(parts: Partial<WriteBatch>): WriteBatch {
-  return { specs: [], inputs: [], jobs: [], tasks: [], attempts: [], nodes: [], owners: [], removedNodes: [], removedJobs: [], ...parts };
+  return {
+    specs: [],
+    inputs: [],
+    canaries: [],
+    jobs: [],
+    tasks: [],
+    attempts: [],
+    nodes: [],
+    owners: [],
+    removedNodes: [],
+    removedJobs: [],
+    ...parts,
+  };
 }
 
 export function counts(some: Partial<TaskCounts>): TaskCounts {
@@ -83,6 +95,9 @@ export function attemptRow(job: number, index: number, number: number, some: Par
     startedAt: 1_700_000_000_200,
     finishedAt: 1_700_000_000_300,
     outputs: [],
+    ranForMs: 100,
+    cpuMs: 1_250,
+    peakRamMb: 96,
     ...some,
   };
 }

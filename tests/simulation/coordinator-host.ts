@@ -199,6 +199,7 @@ export class CoordinatorHost {
     if (!this.disk.write(writes)) return false;
     referee.committed(this.disk, farm, writes);
     for (const { reason } of writes.rows?.attempts ?? []) trace.count(`attempt ended: ${reason}`);
+    for (const { decision } of writes.rows?.canaries ?? []) trace.count(decision.by === null ? 'canary went on' : 'canary approved');
     return true;
   }
 

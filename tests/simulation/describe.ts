@@ -17,6 +17,8 @@ export function describeEvent(event: CoordinatorEvent): string {
       return event.index === undefined ? `cancel ${event.job}` : `cancel ${event.job}.${event.index}`;
     case 'retry':
       return `retry ${event.job.row.id} that is ${event.job.row.state}`;
+    case 'approve-canary':
+      return `approve-canary ${event.job} ${JSON.stringify(event.needs)}`;
     case 'hold':
       return `${event.held ? 'hold' : 'release'} ${event.job}`;
     case 'move':

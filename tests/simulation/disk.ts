@@ -1,5 +1,6 @@
 import type { Dependency, JobPolicy, StoredJob } from '../../electron/core/events.ts';
 import type { WriteBatch } from '../../electron/ports/store.ts';
+import { type CanaryDecision, type CanaryPlan, canaryTasks } from '../../shared/canary.ts';
 import { type AttemptId, attemptId, type BlobId, type JobId, type NodeId } from '../../shared/ids.ts';
 import { type AttemptRow, isTerminal, type JobRow, type OwnerRow, type TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
@@ -15,6 +16,7 @@ export interface Submission {
   readonly input: BlobId | null;
   readonly inputReady: boolean;
   readonly after: readonly Wait[];
+  readonly canary: CanaryPlan | null;
 }
 
 /** One turn's rows, and the submissions that came or changed with them. */
@@ -32,11 +34,13 @@ export class Disk {
   readonly attempts = new Map<AttemptId, AttemptRow>();
   readonly nodes = new Map<NodeId, NodeRow>();
   readonly owners = new Map<string, OwnerRow>();
+  readonly decisions = new Map<JobId, CanaryDecision>();
 
   /** All of it, or nothing. @returns false when the disk is full */
   write({ rows, submissions }: Writes): boolean {
     if (this.full && (rows !== undefined || submissions.length > 0)) return false;
     for (const submission of submissions) this.submissions.set(submission.id, submission);
+    for (const { job, decision } of rows?.canaries ?? []) this.decide(job, decision);
     for (const node of rows?.removedNodes ?? []) this.nodes.delete(node);
     for (const row of rows?.nodes ?? []) this.nodes.set(row.description.id, row);
     for (const row of rows?.owners ?? []) this.owners.set(row.owner, row);
@@ -67,7 +71,28 @@ export class Disk {
     const { owner, policy, input, inputReady, after } = this.submissions.get(row.id) as Submission;
     const tasks = [...this.tasksOf(row.id).values()].sort((left, right) => left.index - right.index);
     const waits = after.filter(({ until }) => until === 'tasks' || row.state === 'SUBMITTED' || isTerminal(row.state));
-    return { row, owner, policy, input, inputReady, after: this.dependencies(waits), tasks };
+    return { row, owner, policy, input, inputReady, after: this.dependencies(waits), canary: this.undecided(row), tasks };
+  }
+
+  /** The canary of a job on which nothing is decided, with what its complete tasks have used. */
+  undecided({ id, taskCount }: JobRow): StoredJob['canary'] {
+    const plan = this.submissions.get(id)?.canary ?? null;
+    if (plan === null || this.decisions.has(id)) return null;
+    const runs = canaryTasks(taskCount).flatMap((index) => {
+      const task = this.task(id, index);
+      const attempt = task?.state === 'COMPLETED' ? this.attempts.get(attemptId(id, index, task.attempt)) : undefined;
+      if (attempt === undefined) return [];
+      return [{ index, ranForMs: attempt.ranForMs ?? 0, cpuMs: attempt.cpuMs, peakRamMb: attempt.peakRamMb }];
+    });
+    return { ...plan, runs };
+  }
+
+  private decide(job: JobId, decision: CanaryDecision): void {
+    const submission = this.submissions.get(job) as Submission;
+    const { cpu, ramMb, timeoutMs } = decision.decided;
+    const policy = { ...submission.policy, requirements: { ...submission.policy.requirements, cpu, ramMb }, timeoutMs };
+    this.decisions.set(job, decision);
+    this.submissions.set(job, { ...submission, policy });
   }
 
   private tasksOf(job: JobId): Map<number, TaskRow> {

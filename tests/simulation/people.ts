@@ -1,5 +1,6 @@
 import type { JobPolicy } from '../../electron/core/events.ts';
-import { jobIds, jobRow } from '../../electron/core/queries.ts';
+import { jobIds, jobRow, liveCanary } from '../../electron/core/queries.ts';
+import type { CanaryPlan } from '../../shared/canary.ts';
 import type { JobId } from '../../shared/ids.ts';
 import type { Requirements } from '../../shared/job.ts';
 import type { Wait } from './disk.ts';
@@ -18,6 +19,7 @@ const COMMANDS = {
   'release a job': 2,
   'change a priority': 3,
   'move a job': 2,
+  'approve a canary': 3,
   'pause a node': 2,
   'resume a node': 2,
   'remove a node': 1,
@@ -38,6 +40,8 @@ export function letGo(farm: Farm): void {
   const { coordinator, workers, pollers } = farm;
   const state = coordinator.farm;
   if (state === undefined) return;
+  for (const job of jobIds(state))
+    if (liveCanary(state, job)?.proposal != null) coordinator.post({ type: 'approve-canary', job, needs: {}, by: 'somebody' });
   for (const job of jobIds(state)) if (jobRow(state, job)?.held === true) coordinator.post({ type: 'hold', job, held: false });
   for (const { description } of [...workers, ...pollers])
     if (['paused', 'draining'].includes(coordinator.disk.nodes.get(description.id)?.adminAvailability ?? ''))
@@ -64,6 +68,7 @@ function submitNow(farm: Farm): void {
   const inputReady = random.chance(0.85);
   const input = inputReady && random.chance(0.5) ? SOME_BLOB : null;
   const policy = drawPolicy(farm);
+  const canary = random.chance(0.3) ? drawCanary(random) : null;
   coordinator.post({
     type: 'job-submitted',
     job: {
@@ -75,9 +80,10 @@ function submitNow(farm: Farm): void {
       input,
       inputReady,
       after: coordinator.disk.dependencies(after),
+      canary,
     },
   });
-  coordinator.addSubmission({ id, owner, policy, input, inputReady, after });
+  coordinator.addSubmission({ id, owner, policy, input, inputReady, after, canary });
   coordinator.settled((committed) => committed && referee.submitted(id));
   if (!inputReady) timeline.after(random.whole(10, 20_000), () => coordinator.machine.whenAwake(() => bringInput(farm, id)));
 }
@@ -119,6 +125,10 @@ function drawPolicy({ world }: Farm): JobPolicy {
     stopAfterFailures: random.pick([0, 2, 5, 10]),
     maxTasks: random.chance(0.15) ? random.whole(1, 4) : null,
   };
+}
+
+function drawCanary(random: Random): CanaryPlan {
+  return { approval: random.pick(['automatic', 'by-hand']), least: random.chance(0.3) ? { ramMb: 512 } : {} };
 }
 
 function drawRequirements(random: Random): Requirements {
@@ -169,6 +179,14 @@ function command(farm: Farm, what: keyof typeof COMMANDS): void {
       break;
     case 'move a job':
       coordinator.post({ type: 'move', job, to: random.pick(['first', 'last', { before: random.pick([...disk.jobs.keys()]) }]) });
+      break;
+    case 'approve a canary':
+      coordinator.post({
+        type: 'approve-canary',
+        job,
+        needs: random.chance(0.3) ? { ramMb: random.pick([64, 2_000]) } : {},
+        by: 'somebody',
+      });
       break;
     case 'pause a node':
       coordinator.post({ type: 'node-admin', node, availability: random.pick(['paused', 'draining']) });

@@ -1,8 +1,9 @@
 import type { CoordinatorEffect } from '../../electron/core/effects.ts';
 import type { CoordinatorEvent } from '../../electron/core/events.ts';
 import { violations } from '../../electron/core/invariants.ts';
-import { jobRow, taskRow } from '../../electron/core/queries.ts';
+import { jobRow, liveCanary, taskRow } from '../../electron/core/queries.ts';
 import type { FarmState } from '../../electron/core/state.ts';
+import { canaryTasks } from '../../shared/canary.ts';
 import { type AttemptId, attemptId, type JobId, type NodeId, parseAttemptId, taskId } from '../../shared/ids.ts';
 import { type AttemptRow, isTerminal, type JobRow, type Requirements, type TaskRow } from '../../shared/job.ts';
 import { holds, isExpressionError, parseLabelExpression } from '../../shared/label-expression.ts';
@@ -84,6 +85,7 @@ export class Referee {
       if (maxRetries === undefined) this.fail(`task ${row.job}.${row.index} belongs to no job`);
       this.judgeTask(disk, row, ended, maxRetries);
     }
+    for (const { job } of rows?.canaries ?? []) if (disk.decisions.has(job)) this.fail(`job ${job} is decided on a second time`);
     for (const row of rows?.jobs ?? []) this.judgeJob(disk.jobs.get(row.id), row);
   }
 
@@ -121,6 +123,9 @@ export class Referee {
       return;
     }
     if (live === undefined) this.fail(`job ${job} is ${stored.state} on the disk and not in memory`);
+    const undecided = disk.undecided(stored) !== null && canaryTasks(stored.taskCount).length > 0;
+    if ((liveCanary(farm, job) !== null) !== undecided)
+      this.fail(`job ${job} ${undecided ? 'waits for its canary on the disk' : 'is decided on the disk'}, and not in memory`);
     // Counts and sentences are stored with the next change of state; a start counts the tasks' rows anew.
     for (const key of ['state', 'priority', 'position', 'held', 'taskCount', 'restState', 'submittedAt'] as const)
       if (stored[key] !== live[key]) this.fail(`job ${job} has ${key} ${stored[key]} on the disk and ${live[key]} in memory`);
@@ -204,6 +209,7 @@ export class Referee {
     this.sent.add(id);
     if (disk.jobs.get(job)?.held === true) this.fail(`${id} is sent although its job is held`);
     if (!submission.inputReady) this.fail(`${id} is sent although its input is not here`);
+    this.judgeCanary(disk, id, job, index);
     for (const { job: other, until } of submission.after) {
       const state = disk.jobs.get(other)?.state ?? 'SUBMITTED';
       // A job that is waited for as a whole may be retried later; one that was let go then goes on.
@@ -230,6 +236,12 @@ export class Referee {
     this.dropLost(disk, node);
     this.judgeLoad(id, row.description, ({ disowned }) => !disowned);
     this.judgeLimits(disk, id);
+  }
+
+  /** Before it is on the disk how the rest is to run, only the first, the middle and the last task are sent. */
+  private judgeCanary(disk: Disk, id: AttemptId, job: JobId, index: number): void {
+    const first = disk.submissions.get(job)?.canary == null ? [] : canaryTasks(disk.jobs.get(job)?.taskCount ?? 0);
+    if (first.length > 0 && !first.includes(index) && !disk.decisions.has(job)) this.fail(`${id} is sent before its canary is decided on`);
   }
 
   stopping(attempt: AttemptId): void {

@@ -27,6 +27,8 @@ test('a hundred farms keep their promises through all weather', () => {
     'ends refused',
     'stops',
     'attempt ended: preempted',
+    'canary went on',
+    'canary approved',
     'disconnects',
     'crash: after a commit',
     'crash: before a commit',
@@ -59,6 +61,17 @@ describe('a fault in the core is found:', () => {
     const faulty: Step = (farm, event, now) =>
       step(farm, event, now).filter((effect) => !(effect.type === 'save-task' && effect.row.state === 'COMPLETED'));
     expect(firstViolation(faulty)).toMatch(/has ended and its task is still/);
+  });
+
+  test('a decision after a canary that is not written', () => {
+    const faulty: Step = (farm, event, now) => step(farm, event, now).filter((effect) => effect.type !== 'save-canary');
+    expect(firstViolation(faulty)).toMatch(/its canary on the disk, and not in memory|before its canary is decided on/);
+  });
+
+  test('a canary that holds nothing back', () => {
+    const faulty: Step = (farm, event, now) =>
+      step(farm, event.type === 'job-submitted' ? { ...event, job: { ...event.job, canary: null } } : event, now);
+    expect(firstViolation(faulty)).toMatch(/canary/);
   });
 
   test('an end that is not acknowledged', () => {

@@ -18,6 +18,7 @@ type Names =
   | 'removeJob'
   | 'cancelJob'
   | 'retryJob'
+  | 'approveCanary'
   | 'explainJob'
   | 'explainTask'
   | 'listTasks'
@@ -80,6 +81,10 @@ export function jobHandlers({ farm, logs, membership }: ApiContext): HandlersOf<
     retryJob({ params, identity }) {
       own(params.job, identity);
       return farm.retry(params.job, identity);
+    },
+    approveCanary({ params, body, identity }) {
+      own(params.job, identity);
+      return farm.approveCanary(params.job, body, identity);
     },
     explainJob: ({ params, signal }) => withLog(logs, farm.explain(params.job), signal),
     explainTask: ({ params, signal }) => withLog(logs, farm.explain(params.job, params.index), signal),

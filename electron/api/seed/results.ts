@@ -62,6 +62,8 @@ async function endOf(context: ApiContext, body: Body, failed: boolean): Promise<
     message: body.message === undefined ? null : asText(body.message).slice(0, 4_096),
     outputs: failed ? [] : await outputFiles(context, body),
     ranForMs: body.ranForMs,
+    cpuMs: body.cpuMs,
+    peakRamMb: body.peakRamMb,
   });
 }
 

@@ -7,7 +7,7 @@ import { useMaySubmit, useNodeName } from '../../store/farm-store.ts';
 import { toastDone, toastError } from '../../store/toasts.ts';
 import { useAnswer } from '../../store/use-answer.ts';
 import { Confirm, controls, ErrorNote, type Question } from '../../ui/controls.tsx';
-import { formatDuration, formatFullTime, formatTime } from '../../ui/format.ts';
+import { formatDuration, formatFullTime, formatMemory, formatTime } from '../../ui/format.ts';
 import { isLive, StateChip } from '../../ui/state.tsx';
 import css from './TaskPanel.module.css';
 import { runningMs, taskName } from './task-text.ts';
@@ -70,9 +70,18 @@ function Attempt({ attempt }: { readonly attempt: AttemptView }) {
         {runMs !== null && ` · ${formatDuration(runMs)}`}
         {attempt.exitCode !== null && ` · exit code ${attempt.exitCode}`}
       </p>
+      {(attempt.cpuMs !== null || attempt.peakRamMb !== null) && <p className={css.soft}>{usageText(attempt)}</p>}
       {attempt.message !== null && <p className={css.message}>{attempt.message}</p>}
     </li>
   );
+}
+
+function usageText({ cpuMs, peakRamMb }: AttemptView): string {
+  const parts = [
+    ...(cpuMs === null ? [] : [`${formatDuration(cpuMs)} of CPU time`]),
+    ...(peakRamMb === null ? [] : [`${formatMemory(peakRamMb)} of memory at its peak`]),
+  ];
+  return parts.join(' · ');
 }
 
 function CancelTask({ job, index }: { readonly job: number; readonly index: number }) {

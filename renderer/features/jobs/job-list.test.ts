@@ -22,6 +22,7 @@ function job(id: number, change: Partial<JobView> = {}): JobView {
     startedAt: null,
     finishedAt: null,
     eta: null,
+    canaryPhase: null,
     reason: null,
     ...change,
   };

@@ -22,7 +22,16 @@ export interface PlacementAnswer {
 const SLOTS = 4;
 /** Placements between two refills, which are not counted. */
 const BLOCK = 200;
-const END: AttemptEnd = { reason: 'completed', exitCode: 0, message: null, outputs: [], ranForMs: 10, logBytes: 0 };
+const END: AttemptEnd = {
+  reason: 'completed',
+  exitCode: 0,
+  message: null,
+  outputs: [],
+  ranForMs: 10,
+  cpuMs: null,
+  peakRamMb: null,
+  logBytes: 0,
+};
 
 type Assigned = Extract<CoordinatorEffect, { type: 'assign' }>;
 

@@ -96,7 +96,7 @@ function makeJob(id: number): JobView {
     position: id,
     ...{ id, name: `shot_${String(id % 900).padStart(3, '0')} v${id % 31}`, owner: OWNERS[id % OWNERS.length] as string },
     ...progress((id * 5) % TASKS),
-    ...{ priority: 50, held: false, taskCount: TASKS, retries: id % 3, reason: null, eta: null },
+    ...{ priority: 50, held: false, taskCount: TASKS, retries: id % 3, reason: null, eta: null, canaryPhase: null },
     ...{ submittedAt: Date.now(), queuedAt: Date.now(), startedAt: Date.now(), finishedAt: null },
   });
 }

@@ -18,7 +18,16 @@ export interface WideOptions {
 }
 
 const SLOTS = 4;
-const END: AttemptEnd = { reason: 'completed', exitCode: 0, message: null, outputs: [], ranForMs: 10, logBytes: 0 };
+const END: AttemptEnd = {
+  reason: 'completed',
+  exitCode: 0,
+  message: null,
+  outputs: [],
+  ranForMs: 10,
+  cpuMs: null,
+  peakRamMb: null,
+  logBytes: 0,
+};
 
 type Assigned = Extract<CoordinatorEffect, { type: 'assign' }>;
 
