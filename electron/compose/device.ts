@@ -3,10 +3,10 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
 import type { Roster } from '../../shared/trust.ts';
+import { replaceFile } from '../disk.ts';
 import type { Dispose, Logger } from '../ports/system.ts';
 import { createFarm, createFarmKey } from '../trust/farm.ts';
 import { type DeviceIdentity, type KeyWrap, openIdentity } from '../trust/identity.ts';
-import { writePrivateFile } from '../trust/private-file.ts';
 import { openRoster, type RosterFile } from '../trust/roster.ts';
 
 /** This install: its key, and the farm that it belongs to. */
@@ -43,7 +43,7 @@ export async function foundFarm({ dataFolder, identity, roster }: Device, farmNa
       hint: '`lanyard farm leave` takes it out.',
     });
   const farmKey = createFarmKey();
-  await writePrivateFile(join(dataFolder, FARM_KEY_FILE), farmKey);
+  await replaceFile(join(dataFolder, FARM_KEY_FILE), farmKey);
   const device = { name: deviceName, certificate: identity.certificate };
   return roster.start([createFarm({ farmKey, name: farmName, device, works: true, nowMs: Date.now() })]);
 }

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { formatAddress } from '../../shared/address.ts';
 import { addressSchema } from '../../shared/trust.ts';
+import { replaceFile } from '../disk.ts';
 import type { Discovery } from '../ports/discovery.ts';
 import type { Endpoint } from '../ports/link.ts';
 import type { Logger } from '../ports/system.ts';
 import { findDevice } from '../trust/farm.ts';
-import { writePrivateFile } from '../trust/private-file.ts';
 import { pinnedClientOptions } from '../trust/tls.ts';
 import type { Device } from './device.ts';
 
@@ -57,7 +57,7 @@ export async function openLocator(options: {
     if (addresses.join() === known.join()) return;
     known = addresses.slice(0, 8);
     try {
-      await writePrivateFile(path, JSON.stringify(known));
+      await replaceFile(path, JSON.stringify(known));
     } catch (error) {
       logger.warn('the address of the coordinator could not be kept', { error: (error as Error).message });
     }

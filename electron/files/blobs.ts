@@ -6,8 +6,8 @@ import { Readable } from 'node:stream';
 import { LanyardError } from '../../shared/errors.ts';
 import { type BlobId, isBlobId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
+import { errorCode, namedDiskError, syncFolder, writeParts } from '../disk.ts';
 import type { Blobs } from '../ports/files.ts';
-import { errorCode, namedDiskError, syncFolder, writeParts } from './disk.ts';
 import { fileThreads } from './threads/file-threads.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;

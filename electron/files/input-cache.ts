@@ -6,9 +6,9 @@ import type { CachedInput } from '../../shared/cache.ts';
 import type { BlobId } from '../../shared/ids.ts';
 import { isBlobId } from '../../shared/ids.ts';
 import type { BlobReference, Phase } from '../../shared/protocol.ts';
+import { errorCode } from '../disk.ts';
 import type { Blobs, BlobTransfer } from '../ports/files.ts';
 import type { Logger } from '../ports/system.ts';
-import { errorCode } from './disk.ts';
 import { fileThreads } from './threads/file-threads.ts';
 import { removeTree } from './trees.ts';
 

@@ -1,5 +1,5 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { writeParts } from './disk.ts';
+import { writeParts } from '../disk.ts';
 import { readChunk } from './growing.ts';
 import { LOG_HEADER_BYTES } from './log-records.ts';
 

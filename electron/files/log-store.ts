@@ -5,8 +5,8 @@ import { LanyardError } from '../../shared/errors.ts';
 import { type AttemptId, type JobId, parseAttemptId } from '../../shared/ids.ts';
 import type { LogStream } from '../../shared/protocol.ts';
 import { createRecent } from '../../shared/recent.ts';
+import { errorCode, namedDiskError, writeAll } from '../disk.ts';
 import type { LogStore } from '../ports/files.ts';
-import { errorCode, namedDiskError, writeAll } from './disk.ts';
 import { type GrowingBytes, Growth, openReadWrite, readChunk, readGrowing } from './growing.ts';
 import { createLogDecoder, encodeLog, encodeSystemLine, type LogDecoder } from './log-records.ts';
 

@@ -4,7 +4,7 @@ import { join, sep } from 'node:path';
 import picomatch from 'picomatch';
 import { LanyardError } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import { errorCode } from './disk.ts';
+import { errorCode } from '../disk.ts';
 import { nameFault, shownName } from './names.ts';
 
 export interface CollectedFile {

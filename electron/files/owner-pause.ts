@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
+import { errorCode, replaceFile } from '../disk.ts';
 import type { OwnerPause } from '../ports/machine.ts';
-import { errorCode, replaceFile } from './disk.ts';
 
 const pauseSchema = z.object({ pausedUntil: z.number().nullable() });
 

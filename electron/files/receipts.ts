@@ -1,8 +1,8 @@
 import { appendFile, readFile, rename, stat } from 'node:fs/promises';
 import { LIMITS } from '../../shared/limits.ts';
 import { type Receipt, receiptSchema } from '../../shared/receipt.ts';
+import { errorCode, namedDiskError } from '../disk.ts';
 import type { Receipts } from '../ports/machine.ts';
-import { errorCode, namedDiskError } from './disk.ts';
 
 /**
  * Receipts as lines of JSON, the newest last. A file that is full becomes the older one of two, and the one that was older is gone.

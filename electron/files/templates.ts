@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { invalid, LanyardError } from '../../shared/errors.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { type Template, type TemplateView, templateIdSchema, templateSchema, templateView } from '../../shared/template.ts';
+import { errorCode, replaceFile } from '../disk.ts';
 import type { Templates } from '../ports/files.ts';
 import type { Logger } from '../ports/system.ts';
 import { BUILT_IN_TEMPLATES } from './built-in-templates.ts';
-import { errorCode, replaceFile } from './disk.ts';
 
 /**
  * Templates as files `ID.json` of a folder, over those that come with the program. The files are read whenever they are asked

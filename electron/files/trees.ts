@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, opendir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorCode } from './disk.ts';
+import { errorCode } from '../disk.ts';
 
 /** Files copied at a time. */
 const PARALLEL = 8;

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { LanyardError } from '../../shared/errors.ts';
 import { JOB_FILE } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import { errorCode, namedDiskError, writeAll } from './disk.ts';
+import { errorCode, namedDiskError, writeAll } from '../disk.ts';
 import { unpackedBytes } from './zip-bytes.ts';
 import { isOfContent, openZipDirectory, refuseEntry, type ZipDirectory, type ZipLimits, type ZipMember } from './zip-directory.ts';
 

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type ReadStreamOptions, ZipFile } from 'yazl';
 import { LanyardError } from '../../shared/errors.ts';
-import { namedDiskError } from './disk.ts';
+import { namedDiskError } from '../disk.ts';
 import { nameFault, shownName } from './names.ts';
 
 /** The earliest time a zip can carry (local, as the format has it): the same content gives the same zip. */

@@ -1,8 +1,8 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type AuditEntry, type AuditEvent, auditEntrySchema, TRUST_LIMITS } from '../../shared/trust.ts';
+import { syncFolder } from '../disk.ts';
 import type { Logger } from '../ports/system.ts';
-import { syncFolder } from './private-file.ts';
 
 /** Who let whom in, and who did what: lines that are appended and never changed. */
 export interface Audit {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { LanyardError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
+import { createFile, replaceFile } from '../disk.ts';
 import { groupedFingerprint, keyFingerprint, readDeviceCertificate, shortFingerprint } from './certificate.ts';
-import { createPrivateFile, writePrivateFile } from './private-file.ts';
 
 export const IDENTITY_FILE = 'identity.json';
 
@@ -58,8 +58,7 @@ export async function openIdentity(folder: string, options: { readonly wrap?: Ke
   const file = parse(text, path);
   const keyPem = openKey(file, path, options.wrap);
   const identity = toIdentity(file.certificate, keyPem, path);
-  if (options.wrap !== undefined && file.key.form === 'plain')
-    await writePrivateFile(path, serialize(file.certificate, keyPem, options.wrap));
+  if (options.wrap !== undefined && file.key.form === 'plain') await replaceFile(path, serialize(file.certificate, keyPem, options.wrap));
   return identity;
 }
 
@@ -85,7 +84,7 @@ function toIdentity(certificate: string, keyPem: string, path: string): DeviceId
 async function create(path: string, wrap: KeyWrap | undefined): Promise<string> {
   const { certificate, key } = await makeCertificate();
   const text = serialize(certificate, key, wrap);
-  if (await createPrivateFile(path, text)) return text;
+  if (await createFile(path, text)) return text;
   const winner = await readPrivateFile(path);
   if (winner === undefined) throw damaged(path, new Error('it went away while it was read'));
   return winner;

@@ -1,9 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { invalid, LanyardError } from '../../shared/errors.ts';
 import { type Roster, rosterChainSchema, type SignedRoster, signedRosterSchema, TRUST_LIMITS } from '../../shared/trust.ts';
+import { replaceFile } from '../disk.ts';
 import type { Dispose } from '../ports/system.ts';
 import { checkRoster, verifySuccessor } from './farm.ts';
-import { writePrivateFile } from './private-file.ts';
 
 /** The roster that this device holds, on disk. */
 export interface RosterFile {
@@ -50,7 +50,7 @@ export async function openRoster(path: string): Promise<RosterFile> {
     return mine;
   };
   const save = async (changed: readonly SignedRoster[]) => {
-    await writePrivateFile(path, JSON.stringify(changed));
+    await replaceFile(path, JSON.stringify(changed));
     chain = changed;
     for (const listener of listeners) listener(chain.at(-1)?.roster);
   };

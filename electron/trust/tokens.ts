@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { invalid, LanyardError } from '../../shared/errors.ts';
 import { type Role, roleSchema, type TokenInfo, TRUST_LIMITS, tokenInfoSchema } from '../../shared/trust.ts';
+import { replaceFile } from '../disk.ts';
 import type { Authenticator } from '../ports/trust.ts';
-import { writePrivateFile } from './private-file.ts';
 
 const PREFIX = 'lyd_';
 /** The last use is kept to the hour: a write for every request would wear the disk for nothing. */
@@ -51,7 +51,7 @@ export async function openTokens(path: string, wallMs: () => number = Date.now):
   let saving: Promise<void> = Promise.resolve();
 
   const save = (): Promise<void> => {
-    const write = () => writePrivateFile(path, JSON.stringify({ version: 2, tokens: [...known.values()] }, null, 2));
+    const write = () => replaceFile(path, JSON.stringify({ version: 2, tokens: [...known.values()] }, null, 2));
     saving = saving.then(write, write);
     return saving;
   };

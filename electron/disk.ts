@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { open, rename, rm } from 'node:fs/promises';
+import { link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { LanyardError } from '../../shared/errors.ts';
+import { LanyardError } from '../shared/errors.ts';
 
 /** @returns the error's operating system code (`ENOENT`), or undefined when it has none */
 export function errorCode(error: unknown): string | undefined {
@@ -46,8 +46,23 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Replaces a file; after a crash the old or the new text is there, whole. @throws LanyardError DISK_FULL */
+/** Replaces a file that only its owner may read; after a crash the old or the new text is there, whole. @throws LanyardError DISK_FULL */
 export async function replaceFile(path: string, text: string): Promise<void> {
+  await viaTemporary(path, text, (temporary) => rename(temporary, path));
+}
+
+/** The same for a file that must not be there yet. @returns false when it is, and leaves it alone */
+export async function createFile(path: string, text: string): Promise<boolean> {
+  try {
+    await viaTemporary(path, text, (temporary) => link(temporary, path));
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function viaTemporary(path: string, text: string, place: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
   try {
     const file = await open(temporary, 'wx', 0o600);
@@ -57,7 +72,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await place(temporary);
   } catch (error) {
     throw namedDiskError(error, `writing ${path}`);
   } finally {
