@@ -7,43 +7,53 @@ const RECORD_BYTES = 256 * 1024;
 const STREAMS = new Map<number, LogStream>((Object.entries(LOG_STREAMS) as [LogStream, number][]).map(([name, number]) => [number, name]));
 
 export interface LogDecoder {
-  /** Takes the next bytes, cut anywhere, and gives the records that are complete. @throws a plain error for a damaged log */
+  /**
+   * Takes the next bytes, cut anywhere, and gives what is there of their records: one that is cut comes in pieces, so that nothing has to be
+   * copied or waited for. @throws a plain error for a damaged log
+   */
   push(bytes: Uint8Array): LogRecord[];
-  /** Bytes of complete records so far: where to go on after the connection broke. */
+  /** Bytes taken so far: where to go on, with this decoder, after the connection broke. */
   readonly offset: number;
 }
 
 export function createLogDecoder(): LogDecoder {
-  let rest = new Uint8Array(0);
+  const header = new DataView(new ArrayBuffer(HEADER_BYTES));
+  let headerBytes = 0;
+  let stream: LogStream = 'stdout';
+  let time = 0;
+  /** Bytes of the current record that are still to come. */
+  let remaining = 0;
   let offset = 0;
   return {
     get offset() {
       return offset;
     },
     push(bytes) {
-      const all = rest.byteLength === 0 ? bytes : concatenate(rest, bytes);
-      const view = new DataView(all.buffer, all.byteOffset, all.byteLength);
       const records: LogRecord[] = [];
       let at = 0;
-      while (all.byteLength - at >= HEADER_BYTES) {
-        const stream = STREAMS.get(view.getUint32(at, true));
-        const length = view.getUint32(at + 4, true);
-        const time = view.getFloat64(at + 8, true);
-        if (stream === undefined || length > RECORD_BYTES || !Number.isFinite(time)) throw new Error('The log is damaged.');
-        if (all.byteLength - at - HEADER_BYTES < length) break;
-        records.push({ stream, time, bytes: all.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length) });
-        at += HEADER_BYTES + length;
+      while (at < bytes.byteLength) {
+        if (remaining > 0) {
+          const end = Math.min(bytes.byteLength, at + remaining);
+          records.push({ stream, time, bytes: bytes.subarray(at, end) });
+          remaining -= end - at;
+          at = end;
+          continue;
+        }
+        header.setUint8(headerBytes++, bytes[at++] as number);
+        if (headerBytes < HEADER_BYTES) continue;
+        headerBytes = 0;
+        [stream, remaining, time] = readHeader(header);
       }
       offset += at;
-      rest = all.slice(at);
       return records;
     },
   };
 }
 
-function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(first.byteLength + second.byteLength);
-  whole.set(first);
-  whole.set(second, first.byteLength);
-  return whole;
+function readHeader(header: DataView): [LogStream, number, number] {
+  const stream = STREAMS.get(header.getUint32(0, true));
+  const length = header.getUint32(4, true);
+  const time = header.getFloat64(8, true);
+  if (stream === undefined || length > RECORD_BYTES || !Number.isFinite(time)) throw new Error('The log is damaged.');
+  return [stream, length, time];
 }

@@ -71,16 +71,14 @@ export function followLog(http: Http, path: string, listener: LogListener): Stop
   const stop = new AbortController();
   const run = async () => {
     const signal = stop.signal;
-    let offset = 0;
+    const decoder = createLogDecoder();
     for (let failures = 0; ; ) {
-      const decoder = createLogDecoder();
-      const start = offset;
       try {
+        const { offset } = decoder;
         const response = await http.expectOk({ method: 'GET', path, query: { offset, follow: true, format: 'framed' }, signal });
         for await (const chunk of response.body as ReadableStream<Uint8Array>) {
           if (signal.aborted) return;
           const records = decoder.push(chunk);
-          offset = start + decoder.offset;
           failures = 0;
           if (records.length > 0) listener.records(records);
         }

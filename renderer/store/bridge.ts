@@ -142,25 +142,34 @@ function newestFirst(ids: Iterable<number>): number[] {
   return [...ids].sort((a, b) => b - a);
 }
 
-/** The ids after some came or went, without sorting those that stay: there may be a hundred thousand of them. */
+/** Beyond this many, those that went are looked for in one pass. */
+const FEW = 32;
+
+/** The ids after some came or went, without looking at those that stay: there may be a hundred thousand of them, and a frame is short. */
 function moved(before: readonly number[], jobs: ReadonlyMap<number, JobView>, changes: Changes['jobs']): readonly number[] {
-  const stay = before.filter((id) => changes.get(id) !== null);
+  const went = [...changes].filter(([id, job]) => job === null && holds(before, id)).map(([id]) => id);
+  const stay = went.length > FEW ? before.filter((id) => changes.get(id) !== null) : before.slice();
+  if (went.length <= FEW) for (const id of went) stay.splice(placeOf(stay, id), 1);
   // What came is what is there and was not: in a list of descending ids that is soon seen.
   const came = newestFirst([...changes.keys()].filter((id) => jobs.has(id) && !holds(before, id)));
   if (came.length === 0) return stay;
-  if (stay.length === 0 || (came.at(-1) as number) > (stay[0] as number)) return [...came, ...stay];
+  if (stay.length === 0 || (came.at(-1) as number) > (stay[0] as number)) return came.concat(stay);
   return newestFirst([...came, ...stay]);
 }
 
-/** @param ids descending */
 function holds(ids: readonly number[], id: number): boolean {
+  return ids[placeOf(ids, id)] === id;
+}
+
+/** Where an id stands, or would stand. @param ids descending */
+function placeOf(ids: readonly number[], id: number): number {
   let [low, high] = [0, ids.length];
   while (low < high) {
     const middle = (low + high) >> 1;
     if ((ids[middle] as number) > id) low = middle + 1;
     else high = middle;
   }
-  return ids[low] === id;
+  return low;
 }
 
 function sortedByName(nodes: ReadonlyMap<string, NodeView>): string[] {

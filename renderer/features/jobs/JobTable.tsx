@@ -1,11 +1,11 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { type KeyboardEvent, memo, useRef } from 'react';
+import { type KeyboardEvent, memo, useLayoutEffect, useRef } from 'react';
 import { go, hrefOf } from '../../app/router.ts';
 import { useJob, useMaySubmit } from '../../store/farm-store.ts';
 import { usePreference } from '../../store/preferences.ts';
 import { formatCount, formatFullTime, formatTime } from '../../ui/format.ts';
 import { CountsBar, countsText, endedCount, StateChip } from '../../ui/state.tsx';
+import { useRows } from '../../ui/use-rows.ts';
 import { restText } from './estimate.ts';
 import css from './JobTable.module.css';
 import type { JobSort } from './job-list.ts';
@@ -24,29 +24,28 @@ const COLUMNS: readonly { readonly title: string; readonly sort: JobSort | null;
   { title: 'Started', sort: 'started', right: true },
 ];
 
-/** Rows beyond the edges, so that a quick scroll shows no gap. */
-const OVERSCAN = 8;
+/** Of the row of titles, in pixels. */
+const HEAD_HEIGHT = 34;
 
 /** The rows of the queue; only those in sight exist. */
 export const JobTable = memo(function JobTable({ ids }: { readonly ids: readonly number[] }) {
   const scroller = useRef<HTMLDivElement>(null);
   const density = usePreference((preferences) => preferences.density);
   const rowHeight = density === 'compact' ? 28 : 38;
-  const virtual = useVirtualizer({
-    count: ids.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => rowHeight,
-    overscan: OVERSCAN,
-    getItemKey: (index) => ids[index] as number,
-  });
+  const { first, last, reveal } = useRows({ scroller, count: ids.length, height: rowHeight, above: HEAD_HEIGHT });
+  // What rows need of the list only when somebody chooses up to them; a new list is no reason to draw them again.
+  const shown = useRef(ids);
+  useLayoutEffect(() => {
+    shown.current = ids;
+  }, [ids]);
   const current = useJobsView((view) => view.current);
   const currentIndex = Math.max(0, current === null ? 0 : ids.indexOf(current));
 
   const moveTo = (index: number) => {
     const next = Math.min(ids.length - 1, Math.max(0, index));
     jobsView.setState({ current: ids[next] as number });
-    virtual.scrollToIndex(next);
-    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-job="${ids[next]}"]`)?.focus());
+    reveal(next);
+    scroller.current?.querySelector<HTMLElement>(`[data-job="${ids[next]}"]`)?.focus({ preventScroll: true });
   };
   const onKey = (event: KeyboardEvent) => {
     const page = Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2;
@@ -75,17 +74,9 @@ export const JobTable = memo(function JobTable({ ids }: { readonly ids: readonly
     >
       <HeadRow ids={ids} />
       {/* biome-ignore lint/a11y/useSemanticElements: see the grid */}
-      <div role="rowgroup" className={css.body} style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((item) => (
-          <JobRow
-            key={item.key}
-            id={ids[item.index] as number}
-            ids={ids}
-            index={item.index}
-            top={item.start}
-            height={rowHeight}
-            isCurrent={item.index === currentIndex}
-          />
+      <div role="rowgroup" className={css.body} style={{ height: ids.length * rowHeight }}>
+        {ids.slice(first, last).map((id, at) => (
+          <JobRow key={id} id={id} shown={shown} index={first + at} height={rowHeight} isCurrent={first + at === currentIndex} />
         ))}
       </div>
     </div>
@@ -135,14 +126,13 @@ function HeadRow({ ids }: { readonly ids: readonly number[] }) {
 
 interface RowProps {
   readonly id: number;
-  readonly ids: readonly number[];
+  readonly shown: { readonly current: readonly number[] };
   readonly index: number;
-  readonly top: number;
   readonly height: number;
   readonly isCurrent: boolean;
 }
 
-const JobRow = memo(function JobRow({ id, ids, index, top, height, isCurrent }: RowProps) {
+const JobRow = memo(function JobRow({ id, shown, index, height, isCurrent }: RowProps) {
   const older = useOlderJobs(({ jobs }) => jobs.get(id));
   const job = useJob(id) ?? older;
   const isSelected = useJobsView((view) => view.selected.has(id));
@@ -158,11 +148,11 @@ const JobRow = memo(function JobRow({ id, ids, index, top, height, isCurrent }: 
       tabIndex={isCurrent ? 0 : -1}
       aria-rowindex={index + 2}
       aria-selected={isSelected}
-      style={{ transform: `translateY(${top}px)`, height }}
+      style={{ top: index * height, height }}
       onFocus={() => jobsView.setState({ current: id })}
       onClick={(event) => {
         if (event.target instanceof HTMLInputElement || event.target instanceof HTMLAnchorElement) return;
-        if (event.shiftKey || event.ctrlKey || event.metaKey) toggleJob(id, event.shiftKey ? ids : undefined);
+        if (event.shiftKey || event.ctrlKey || event.metaKey) toggleJob(id, event.shiftKey ? shown.current : undefined);
         else go({ name: 'job', job: id, task: null });
       }}
     >
@@ -173,17 +163,17 @@ const JobRow = memo(function JobRow({ id, ids, index, top, height, isCurrent }: 
             tabIndex={-1}
             aria-label={`Choose job ${id}`}
             checked={isSelected}
-            onChange={(event) => toggleJob(id, (event.nativeEvent as MouseEvent).shiftKey ? ids : undefined)}
+            onChange={(event) => toggleJob(id, (event.nativeEvent as MouseEvent).shiftKey ? shown.current : undefined)}
           />
         )}
       </Cell>
       <Cell right>{id}</Cell>
-      <Cell>
+      <Cell cut>
         <a className={css.name} tabIndex={-1} href={hrefOf({ name: 'job', job: id, task: null })} title={job.name}>
           {job.name}
         </a>
       </Cell>
-      <Cell soft title={job.owner}>
+      <Cell cut soft title={job.owner}>
         {job.owner}
       </Cell>
       <Cell>
@@ -212,17 +202,19 @@ const JobRow = memo(function JobRow({ id, ids, index, top, height, isCurrent }: 
 });
 
 interface CellProps {
+  /** Its text may be longer than its place. */
+  readonly cut?: boolean;
   readonly right?: boolean;
   readonly soft?: boolean;
   readonly title?: string | undefined;
   readonly children: React.ReactNode;
 }
 
-function Cell({ right, soft, title, children }: CellProps) {
+function Cell({ cut, right, soft, title, children }: CellProps) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: see the grid
     // biome-ignore lint/a11y/useFocusableInteractive: the row takes the focus
-    <span role="gridcell" className={css.cell} data-right={right} data-soft={soft} title={title}>
+    <span role="gridcell" className={css.cell} data-cut={cut} data-right={right} data-soft={soft} title={title}>
       {children}
     </span>
   );

@@ -85,8 +85,12 @@ export function chooseJobs(jobs: JobLookup, newestFirst: readonly number[], wish
 
 /** Jobs looked at between two looks at the clock. */
 const STEP = 250;
-/** Then whoever scrolls and types gets a frame (ms). */
-const SLICE_MS = 3;
+/** Of one frame (ms): the rest is for whoever scrolls and types. */
+const SLICE_MS = 4;
+const nextFrame = () =>
+  new Promise<unknown>((resolve) =>
+    typeof document === 'undefined' || document.hidden ? setTimeout(resolve) : requestAnimationFrame(resolve),
+  );
 
 /**
  * As `chooseJobs`, in slices between which the screen goes on: for a long list.
@@ -104,7 +108,7 @@ export async function chooseJobsInSlices(
   let begun = performance.now();
   for (let at = 0; at < newestFirst.length; at += STEP) {
     if (performance.now() - begun > SLICE_MS) {
-      await new Promise((resolve) => setTimeout(resolve));
+      await nextFrame();
       if (isOver()) return null;
       begun = performance.now();
     }

@@ -7,7 +7,10 @@ import type { LogFeed } from './log-feed.ts';
 const LINE_PIXELS = 19;
 /** Browsers stop at some height (Firefox near 17 million pixels); a longer log is scrolled in larger steps. */
 const TALLEST_PIXELS = 12_000_000;
-const OVERSCAN = 20;
+/** Lines beyond what is in sight, so that a quick scroll shows no gap. */
+const OVERSCAN = 12;
+/** Further down than any log reaches. */
+const END = 1e9;
 /** Wrapped lines have heights of their own, so that only so many of the newest are laid out. */
 const WRAPPED_LINES = 2_000;
 
@@ -30,11 +33,13 @@ export function LogView(props: LogViewProps) {
   const [view, setView] = useState({ top: 0, height: 0 });
   const total = count * LINE_PIXELS;
   const height = wrapped ? total : Math.min(total, TALLEST_PIXELS);
+  // Who follows is shown the end, wherever the last scroll event found the log.
+  const scrollTop = following ? Math.max(0, height - view.height) : view.top;
   /** Pixels of log for one pixel of scroll. */
   const scale = wrapped || height <= view.height ? 1 : (total - view.height) / (height - view.height);
-  const top = view.top * scale;
+  const top = scrollTop * scale;
   const first = wrapped ? Math.max(0, count - WRAPPED_LINES) : Math.max(0, Math.floor(top / LINE_PIXELS) - OVERSCAN);
-  const last = wrapped ? count : Math.min(count, Math.ceil((top + view.height) / LINE_PIXELS) + OVERSCAN);
+  const last = wrapped ? count : Math.min(count, Math.ceil((top + view.height) / LINE_PIXELS) + (following ? 0 : OVERSCAN));
 
   useLayoutEffect(() => {
     const element = scroller.current as HTMLDivElement;
@@ -44,8 +49,8 @@ export function LogView(props: LogViewProps) {
   }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: each new line moves the end
   useLayoutEffect(() => {
-    const element = scroller.current as HTMLDivElement;
-    if (following) element.scrollTop = element.scrollHeight;
+    // More than there is: what there is would have to be measured first.
+    if (following) (scroller.current as HTMLDivElement).scrollTop = END;
   }, [following, count, view.height, wrapped]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another match is a reason to move
   useLayoutEffect(() => {
@@ -55,12 +60,17 @@ export function LogView(props: LogViewProps) {
     else element.scrollTop = (match * LINE_PIXELS - view.height / 2) / scale;
   }, [match]);
 
-  const { scrolled, ...hand } = useFollowHand(onFollow);
+  const { scrolled, ...hand } = useFollowHand((next) => {
+    // Where it is when it pauses; while it follows nobody asks.
+    if (!next) setView({ top: (scroller.current as HTMLDivElement).scrollTop, height: view.height });
+    onFollow(next);
+  });
   const onScroll = () => {
     const element = scroller.current as HTMLDivElement;
-    setView({ top: element.scrollTop, height: element.clientHeight });
+    if (!following) setView({ top: element.scrollTop, height: element.clientHeight });
     scrolled(element);
   };
+  const keyOf = useLineKeys(first, last);
   const lines = Array.from({ length: Math.max(0, last - first) }, (_, index) => first + index);
   return (
     <div
@@ -77,10 +87,10 @@ export function LogView(props: LogViewProps) {
     >
       <div className={css.body} style={wrapped ? undefined : { height }}>
         {/* In scroll pixels, so that the lines stand where the eye is whatever the scale. */}
-        <div className={css.lines} style={wrapped ? undefined : { transform: `translateY(${first * LINE_PIXELS - top + view.top}px)` }}>
+        <div className={css.lines} style={wrapped ? undefined : { transform: `translateY(${first * LINE_PIXELS - top + scrollTop}px)` }}>
           {lines.map((position) => (
             <Line
-              key={position}
+              key={keyOf(position)}
               feed={feed}
               number={feed.lineNumber(position)}
               position={position}
@@ -94,6 +104,21 @@ export function LogView(props: LogViewProps) {
       {count === 0 && <p className={css.none}>Nothing was written yet.</p>}
     </div>
   );
+}
+
+/**
+ * Keys by which a line keeps its element while it is in sight. Where nothing stays in sight, as when ten thousand lines come in a second, the new
+ * lines take the elements of those before them: to change a text costs a fraction of making its element.
+ */
+function useLineKeys(first: number, last: number): (position: number) => number {
+  const shown = useRef({ first, last, shift: 0 });
+  useLayoutEffect(() => {
+    shown.current = { first, last, shift };
+  });
+  const before = shown.current;
+  const isApart = first >= before.last || last <= before.first;
+  const shift = before.shift + (isApart ? first - before.first : 0);
+  return (position) => position - shift;
 }
 
 interface LineProps {
@@ -114,25 +139,27 @@ const Line = memo(function Line({ feed, number, position, timed, isMatch, words 
       </span>
       {timed && <time className={css.time}>{new Date(line.time).toISOString().slice(11, 23)}</time>}
       {line.stream !== 'stdout' && <span className={css.stream}>{line.stream === 'stderr' ? 'err' : 'farm'}</span>}
-      <span className={css.text}>
-        {ansiParts(line.text).map((part, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a line never change
-          <Part key={index} part={part} words={words} />
-        ))}
-      </span>
+      {ansiParts(line.text).map((part, index) =>
+        // biome-ignore lint/suspicious/noArrayIndexKey: parts have no other name
+        isPlain(part) && words === '' ? part.text : <Part key={index} part={part} words={words} />,
+      )}
     </div>
   );
 });
 
+function isPlain({ colour, ground, bold, dim, italic, underline }: AnsiPart): boolean {
+  return colour === null && ground === null && !bold && !dim && !italic && !underline;
+}
+
 function Part({ part, words }: { readonly part: AnsiPart; readonly words: string }) {
-  const style: React.CSSProperties = {
-    ...(part.colour === null ? {} : { color: part.colour }),
-    ...(part.ground === null ? {} : { background: part.ground }),
-    ...(part.bold ? { fontWeight: 700 } : {}),
-    ...(part.dim ? { opacity: 0.75 } : {}),
-    ...(part.italic ? { fontStyle: 'italic' } : {}),
-    ...(part.underline ? { textDecoration: 'underline' } : {}),
-  };
+  const { colour, ground, bold, dim, italic, underline } = part;
+  const style: React.CSSProperties = {};
+  if (colour !== null) style.color = colour;
+  if (ground !== null) style.background = ground;
+  if (bold) style.fontWeight = 700;
+  if (dim) style.opacity = 0.75;
+  if (italic) style.fontStyle = 'italic';
+  if (underline) style.textDecoration = 'underline';
   return <span style={style}>{words === '' ? part.text : marked(part.text, words)}</span>;
 }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LOG_STREAMS, type LogRecord, type LogStream } from '../../../shared/protocol.ts';
 import { createLogDecoder } from '../../client/log-decoder.ts';
@@ -63,6 +64,35 @@ test('a line without an end is broken, not kept whole', () => {
   expect(lines.line(0).text).toHaveLength(16 * 1_024);
 });
 
+test('however a log is cut into records, its lines are those of its text', () => {
+  const texts = fc.array(
+    fc.oneof(
+      fc.constant('\n'),
+      fc.string({ unit: 'grapheme' }),
+      fc.nat(4_000).map((length) => 'é€x'.repeat(length)),
+    ),
+    {
+      maxLength: 16,
+    },
+  );
+  fc.assert(
+    fc.property(texts, fc.integer({ min: 5, max: 40_000 }), (parts, step) => {
+      const text = parts.join('').replaceAll('\ufeff', '');
+      const whole = bytes(text);
+      const lines = new LogLines();
+      for (let at = 0; at < whole.length; at += step) lines.push([{ stream: 'stdout', time: at, bytes: whole.subarray(at, at + step) }]);
+      lines.finish();
+      const read = Array.from({ length: lines.count }, (_, number) => lines.line(number).text);
+      expect(read.every((line) => bytes(line).length <= 16 * 1_024)).toBe(true);
+      // A line that was too long stands in pieces, none of which cuts a character.
+      expect(read.join('')).toBe(text.replaceAll('\n', ''));
+      const isShort = text.split('\n').every((line) => bytes(line).length <= 16 * 1_024);
+      if (isShort) expect(read).toEqual(text.endsWith('\n') || text === '' ? text.split('\n').slice(0, -1) : text.split('\n'));
+    }),
+    { numRuns: 40 },
+  );
+});
+
 test('colours become looks, and every other command of a terminal is gone', () => {
   const line =
     '\u001b]0;title\u0007\u001b[1;31mred\u001b[0m \u001b[38;5;208mpalette\u001b[0m \u001b[2Kplain\u001b]8;;http://evil\u001b\\link\u001b]8;;\u001b\\';
@@ -83,11 +113,16 @@ test('a framed log is taken apart however it is cut', () => {
   const framed = encodeFrames([record('stdout', 'hello', 5), record('stderr', 'world', 6), record('system', '', 7)]);
   for (const size of [1, 7, 16, framed.byteLength]) {
     const decoder = createLogDecoder();
-    const texts: string[] = [];
+    const texts = new Map<string, string>();
     for (let at = 0; at < framed.byteLength; at += size)
-      for (const one of decoder.push(framed.slice(at, at + size)))
-        texts.push(`${one.stream} ${one.time} ${new TextDecoder().decode(one.bytes)}`);
-    expect(texts).toEqual(['stdout 5 hello', 'stderr 6 world', 'system 7 ']);
+      for (const { stream, time, bytes } of decoder.push(framed.slice(at, at + size))) {
+        const key = `${stream} ${time}`;
+        texts.set(key, (texts.get(key) ?? '') + new TextDecoder().decode(bytes));
+      }
+    expect([...texts]).toEqual([
+      ['stdout 5', 'hello'],
+      ['stderr 6', 'world'],
+    ]);
     expect(decoder.offset).toBe(framed.byteLength);
   }
   expect(() => createLogDecoder().push(new Uint8Array(16).fill(9))).toThrow('damaged');

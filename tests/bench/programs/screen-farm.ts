@@ -4,6 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { SECURITY_HEADERS } from '../../../electron/api/guard.ts';
+import { READ_CHUNK_BYTES } from '../../../electron/files/growing.ts';
 import { encodeLog } from '../../../electron/files/log-records.ts';
 import type { ViewEvent } from '../../../shared/view.ts';
 import { serve } from '../programs.ts';
@@ -36,7 +37,7 @@ export interface ScreenAnswer {
 const viewers = new Set<http.ServerResponse>();
 let farm: SimulatedFarm;
 let url = '';
-let wholeLog: readonly Buffer[] = [];
+let wholeLog = Buffer.alloc(0);
 let ticker: NodeJS.Timeout | undefined;
 
 serve<ScreenQuestion, ScreenAnswer>(async (question) => {
@@ -74,6 +75,7 @@ async function answer(request: http.IncomingMessage, response: http.ServerRespon
   } else if (pathname === '/api/farm') json(response, farm.summary());
   else if (pathname.endsWith('/log')) await sendLog(response, pathname.includes('/attempts/2/'));
   else if (/^\/api\/jobs\/\d+\/tasks\/\d+$/.test(pathname)) json(response, farm.task());
+  else if (pathname === '/api/limits') json(response, { limits: [] });
   else if (pathname === '/api/admissions') json(response, { admissions: [] });
   else if (pathname.startsWith('/api/')) response.writeHead(404).end('{}');
   else await file(response, pathname === '/' ? '/index.html' : pathname);
@@ -93,7 +95,8 @@ async function file(response: http.ServerResponse, path: string): Promise<void> 
 async function sendLog(response: http.ServerResponse, grows: boolean): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/octet-stream' });
   if (!grows) {
-    for (const part of wholeLog) await write(response, part);
+    // In pieces as a coordinator reads them from its disk.
+    for (let at = 0; at < wholeLog.length; at += READ_CHUNK_BYTES) await write(response, wholeLog.subarray(at, at + READ_CHUNK_BYTES));
     response.end();
     return;
   }
@@ -110,9 +113,11 @@ async function sendLog(response: http.ServerResponse, grows: boolean): Promise<v
   }, TICK_MS);
 }
 
-function makeLog(lines: number): Buffer[] {
+function makeLog(lines: number): Buffer<ArrayBuffer> {
   const text = (from: number) => Array.from({ length: 1_000 }, (_, index) => logLine(from + index)).join('');
-  return Array.from({ length: lines / 1_000 }, (_, part) => encodeLog('stdout', Date.now(), Buffer.from(text(part * 1_000))));
+  return Buffer.concat(
+    Array.from({ length: lines / 1_000 }, (_, part) => encodeLog('stdout', Date.now(), Buffer.from(text(part * 1_000)))),
+  );
 }
 
 function logLine(number: number): string {
