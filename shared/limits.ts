@@ -85,6 +85,9 @@ export const LIMITS = {
   /** Threads that hash, unpack and pack; more work shares them. */
   fileThreads: 4,
 
+  /** A worker's disk with less room, or less than a fiftieth of it if that is less, counts as full when a command fails. */
+  diskFloorBytes: 128 * MIB,
+
   /** A file of which a thumbnail is made, in bytes; no picture of a larger one is shown. */
   thumbnailSourceBytes: 256 * MIB,
   /** Pixels of such a picture; EXR is decoded whole, at eight bytes a pixel. */

@@ -136,8 +136,18 @@ class AttemptLife {
     this.listener.started(run);
     const end = await run.ended;
     this.ran = { ranForMs: end.ranForMs, cpuMs: end.cpuMs, peakRamMb: end.peakRamMb };
-    if (end.reason !== 'completed' || this.workspace === undefined) return finishedEnd(end);
+    if (this.workspace === undefined) return finishedEnd(end);
+    if (end.reason === 'exit') return await this.blame(finishedEnd(end), this.workspace);
+    if (end.reason !== 'completed') return finishedEnd(end);
     return { ...finishedEnd(end), ...(await this.collect(this.workspace)) };
+  }
+
+  /** A command that failed for want of the machine's disk may run elsewhere, at no cost. */
+  private async blame(end: AttemptEnd, workspace: Workspace): Promise<AttemptEnd> {
+    if (this.signal.aborted) return end;
+    const shortage = await workspace.diskShortage(this.work.requirements.diskMb).catch(() => undefined);
+    if (shortage === undefined) return end;
+    return { ...end, reason: 'infrastructure', message: `${end.message ?? 'The command failed.'} Then ${shortage}.` };
   }
 
   private async openWorkspace(): Promise<string> {

@@ -7,6 +7,7 @@ import { errorCode, namedDiskError } from '../disk.ts';
 import type { Blobs, BlobTransfer } from '../ports/files.ts';
 import type { Logger } from '../ports/system.ts';
 import type { Workspace, WorkspaceResult, Workspaces } from '../ports/workspace.ts';
+import { diskShortage } from './disk-room.ts';
 import { type HeldInput, InputCache, InputFailure } from './input-cache.ts';
 import { nameFault, shownName } from './names.ts';
 import { collectOutputs } from './outputs.ts';
@@ -124,7 +125,12 @@ class AttemptFolders implements Workspaces {
 }
 
 function attemptFolder(folder: string, remove: () => Promise<void>): Workspace {
-  return { folder, collect: (globs, workdir) => collectOutputs(folder, workdir, globs), remove };
+  return {
+    folder,
+    collect: (globs, workdir) => collectOutputs(folder, workdir, globs),
+    diskShortage: (promisedMb) => diskShortage(folder, promisedMb),
+    remove,
+  };
 }
 
 /** Nothing in the folder is a link yet, so `path` cannot lead out of it. */

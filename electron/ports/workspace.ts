@@ -11,6 +11,8 @@ export interface Workspace {
     globs: readonly string[],
     workdir: string,
   ): Promise<{ readonly files: readonly { path: string; source: string; bytes: number }[]; readonly missing: readonly string[] }>;
+  /** Why what just failed in it may have failed: the machine has no room, by no doing of the attempt. @param promisedMb the disk that it asked for */
+  diskShortage(promisedMb: number): Promise<string | undefined>;
   remove(): Promise<void>;
 }
 

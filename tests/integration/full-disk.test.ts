@@ -152,6 +152,30 @@ describe.skipIf(noSmallDisk !== undefined)(`a full disk${noSmallDisk === undefin
     expect(await farm.untilEnded(later.id)).toMatchObject({ state: 'COMPLETED', retries: 0 });
     await farm.untilNode('small', ({ status, reason }) => status === 'IDLE' && reason === null);
   });
+
+  test('under a command that fails is the machine’s failure, unless the command filled it', async () => {
+    farm = await startFarm();
+    const disk = join(farm.folder, 'small');
+    await mountSmallDisk(disk, 32);
+    disks.push(disk);
+    await farm.addWorker('small', { host: true });
+    const writes = (bytes: number): JobSpecInput => ({ ...HOST, command: `head -c ${bytes} /dev/zero > made.bin`, maxRetries: 0 });
+    const greedy = await farm.submit(writes(64 * MIB));
+    expect(await farm.untilEnded(greedy.id)).toMatchObject({ state: 'FAILED' });
+
+    const go = join(farm.folder, 'go');
+    const modest = writes(MIB);
+    const { id } = await farm.submit({ ...modest, command: `${untilThere(go)}; ${modest.command}` });
+    await farm.until(id, ({ state }) => state === 'RUNNING');
+    await fillDisk(disk);
+    await writeFile(go, '');
+    const sick = await farm.untilNode('small', ({ status }) => status === 'UNHEALTHY');
+    expect(sick.reason).toContain('disk is full');
+    await farm.addWorker('large', { host: true });
+    expect(await farm.untilEnded(id)).toMatchObject({ state: 'COMPLETED', retries: 0 });
+    const { attempts } = await farm.client.call('getTask', { params: { job: id, index: 0 } });
+    expect(attempts[0]).toMatchObject({ reason: 'infrastructure', exitCode: 1, message: expect.stringContaining('disk is full') });
+  });
 });
 
 const untilThere = (path: string) => `while [ ! -e ${path} ]; do sleep 0.05; done`;
