@@ -10,6 +10,7 @@ import { errorOf, fillPath, type Http, pauseFor } from './client-http.ts';
 
 /** One request carries at most this many bytes, so that a slow line stays under the server's time for one request. */
 const PART_BYTES = 64 * 1024 * 1024;
+const READ_BYTES = 512 * 1024;
 /** Tries in a row without one more byte at the coordinator. */
 const TRIES = 6;
 const PAUSE_MS = 100;
@@ -77,7 +78,7 @@ async function sendPart(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const end = Math.min(offset + PART_BYTES, total);
-  const source = end === offset ? undefined : createReadStream(path, { start: offset, end: end - 1, signal });
+  const source = end === offset ? undefined : createReadStream(path, { start: offset, end: end - 1, signal, highWaterMark: READ_BYTES });
   try {
     const response = await http.send({
       method: 'PATCH',

@@ -88,8 +88,7 @@ class BlobFolder implements Blobs {
     const temporary = join(this.#incoming, `${randomUUID()}.temporary`);
     this.#writing.add(temporary);
     try {
-      await this.#fill(temporary, 'wx', 0, source, (done) => refuseLarger(done, maxBytes));
-      const { blob, bytes } = await fileThreads.hash(temporary);
+      const [, { blob, bytes }] = await this.#fill(temporary, 'wx', 0, source, (done) => refuseLarger(done, maxBytes), hashed);
       if (expect.blob !== undefined && expect.blob !== blob) throw wrongHash(expect.blob, blob);
       await this.#place(temporary, blob);
       return { blob, bytes };
@@ -153,18 +152,18 @@ class BlobFolder implements Blobs {
   }
 
   async #appendAlone(upload: BlobId, offset: number, total: number, source: Readable) {
-    const whole = await this.size(upload);
-    if (whole !== undefined) return { received: whole, complete: true };
+    const there = await this.size(upload);
+    if (there !== undefined) return { received: there, complete: true };
     const part = this.#part(upload);
     const held = await fileSize(part);
     if (held !== offset) {
       throw new LanyardError({ code: 'CONFLICT', message: `This upload goes on at byte ${held}, not at ${offset}.`, field: 'offset' });
     }
     try {
-      const received = await this.#fill(part, 'a', offset, source, (done) => refuseOverrun(done, total));
-      if (received < total) return { received, complete: false };
-      const { blob: actual } = await fileThreads.hash(part);
-      if (actual !== upload) throw wrongHash(upload, actual);
+      const whole = (path: string, bytes: number) => (bytes < total ? undefined : hashed(path));
+      const [received, found] = await this.#fill(part, 'a', offset, source, (done) => refuseOverrun(done, total), whole);
+      if (found === undefined) return { received, complete: false };
+      if (found.blob !== upload) throw wrongHash(upload, found.blob);
       await this.#place(part, upload);
       return { received, complete: true };
     } catch (thrown) {
@@ -175,13 +174,23 @@ class BlobFolder implements Blobs {
     }
   }
 
-  /** Appends `source` to a file that is `held` bytes long, and syncs it. @returns its new length */
-  async #fill(path: string, flags: string, held: number, source: Readable, check: (bytes: number) => void): Promise<number> {
+  /**
+   * Appends `source` to a file that is `held` bytes long, syncs it, and meanwhile looks at it.
+   * @returns its new length, and what `look` found
+   */
+  async #fill<Found>(
+    path: string,
+    flags: string,
+    held: number,
+    source: Readable,
+    check: (bytes: number) => void,
+    look: (path: string, bytes: number) => Promise<Found> | Found,
+  ): Promise<[number, Found]> {
     const handle = await open(path, flags, 0o640);
     try {
       const bytes = await pour(source, handle, held, check);
-      await handle.sync();
-      return bytes;
+      const [found] = await Promise.all([look(path, bytes), handle.sync()]);
+      return [bytes, found];
     } finally {
       await handle.close();
     }
@@ -202,6 +211,8 @@ class BlobFolder implements Blobs {
     return join(this.#incoming, `${upload}.part`);
   }
 }
+
+const hashed = (path: string) => fileThreads.hash(path);
 
 /** A source may break off before it is read; its error is thrown when it is, and must not end the process until then. */
 function holdErrors(source: Readable): void {
