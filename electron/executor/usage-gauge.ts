@@ -34,14 +34,14 @@ export class UsageGauge {
 /** Calls `look` soon after a start and then regularly, one look after the other, until `over`. What a look throws is its own affair. */
 export function lookRegularly(look: () => Promise<void> | void, over: AbortSignal): void {
   let looks = 0;
+  let timer: NodeJS.Timeout | undefined;
   const next = () => {
     if (over.aborted) return;
     const before = LOOKS_AFTER_MS[looks - 1] ?? 0;
     const waitMs = looks < LOOKS_AFTER_MS.length ? (LOOKS_AFTER_MS[looks] as number) - before : LOOKS_AFTER_MS.at(-1);
     looks++;
-    const timer = setTimeout(() => void Promise.resolve(look()).then(next, next), waitMs);
-    timer.unref();
-    over.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    timer = setTimeout(() => void Promise.resolve(look()).then(next, next), waitMs).unref();
   };
+  over.addEventListener('abort', () => clearTimeout(timer), { once: true });
   next();
 }
