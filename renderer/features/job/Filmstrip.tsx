@@ -1,10 +1,8 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { ImageOff } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 import type { OutputView } from '../../../shared/view.ts';
-import { useClient } from '../../client/client.ts';
 import css from './Filmstrip.module.css';
-import { thumbnail } from './output-files.ts';
+import { Thumbnail } from './Thumbnail.tsx';
 
 /** The width of a frame and the gap after it, in pixels. */
 const FRAME_PIXELS = 110;
@@ -55,28 +53,5 @@ export function Filmstrip({ pictures, current, onChoose }: FilmstripProps) {
         })}
       </ul>
     </div>
-  );
-}
-
-function Thumbnail({ output }: { readonly output: OutputView }) {
-  const client = useClient();
-  const [address, setAddress] = useState<string | null>(null);
-  const [isNone, setNone] = useState(false);
-  useEffect(() => {
-    let isGone = false;
-    // What is no picture keeps an empty frame; the viewer says why.
-    thumbnail(client, output).then(
-      (made) => isGone || setAddress(made),
-      () => isGone || setNone(true),
-    );
-    return () => {
-      isGone = true;
-    };
-  }, [client, output]);
-  return (
-    <span className={css.thumbnail}>
-      {address !== null && <img src={address} alt="" />}
-      {isNone && <ImageOff aria-hidden />}
-    </span>
   );
 }

@@ -13,6 +13,7 @@ import { CountsBar, endedCount, isLive, STATE_LOOKS, StateChip } from '../../ui/
 import { restText } from '../jobs/estimate.ts';
 import { JobActionButtons } from '../jobs/JobActionButtons.tsx';
 import { repeatJob } from '../submit/draft.ts';
+import { CanaryPanel } from './CanaryPanel.tsx';
 import { Dependencies } from './Dependencies.tsx';
 import css from './JobPage.module.css';
 import { Outputs } from './Outputs.tsx';
@@ -30,8 +31,9 @@ interface JobPageProps {
 
 /** One job: how far it is, where, what came of it, and what it was asked to do. */
 export function JobPage({ job: id, task }: JobPageProps) {
-  const { answer: detail, error } = useAnswer((farm) => farm.call('getJob', { params: { job: id } }), [id]);
   const live = useJob(id);
+  // What it asks for changes when it is decided how its canary is followed.
+  const { answer: detail, error } = useAnswer((farm) => farm.call('getJob', { params: { job: id } }), [id, live?.canaryPhase]);
   // A job of long ago is not among those that are watched: then it is as it was read.
   const job = live ?? detail;
   if (job === null && error !== null)
@@ -86,6 +88,7 @@ function JobScreen({ job, detail, task }: JobScreenProps) {
       </header>
       <Progress job={job} />
       <WhyWaiting job={job} />
+      {(job.canaryPhase !== null || detail?.canary != null) && <CanaryPanel job={job} />}
       <div className={css.columns} data-side={task !== null}>
         <div className={css.column}>
           <section className={controls.panel} aria-label="Tasks of the job">

@@ -9,6 +9,7 @@ import { toastDone } from '../../store/toasts.ts';
 import { controls, Empty, ErrorNote, Field, Segmented } from '../../ui/controls.tsx';
 import { formatBytes, formatCount, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
+import { CanaryField } from './CanaryField.tsx';
 import { clearDraft, dropInput, editForm, useDraft } from './draft.ts';
 import { takeFiles } from './drop.ts';
 import { checkForm, type Form } from './form.ts';
@@ -260,6 +261,7 @@ function SplitFields({ form, problems, count }: FieldsProps & { readonly count: 
           <Text name="count" label="Tasks" form={form} problems={problems} help="{index} counts from 0" />
         </div>
       )}
+      {(count ?? 0) > 3 && <CanaryField form={form} />}
     </section>
   );
 }

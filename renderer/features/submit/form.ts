@@ -21,6 +21,7 @@ export interface Form {
   readonly priority: string;
   readonly timeoutMinutes: string;
   readonly maxRetries: string;
+  readonly canary: 'none' | 'automatic' | 'by-hand';
 }
 
 export const EMPTY_FORM: Form = {
@@ -40,11 +41,12 @@ export const EMPTY_FORM: Form = {
   priority: '50',
   timeoutMinutes: '60',
   maxRetries: '3',
+  canary: 'none',
 };
 
 /** The form for what a description says. */
 export function formOf(described: Partial<JobSpecInput>): Form {
-  const { name, command, image, tasks, outputs, requirements, priority, timeoutMs, maxRetries } = described;
+  const { name, command, image, tasks, outputs, requirements, priority, timeoutMs, maxRetries, canary } = described;
   const kind = tasks?.kind ?? 'single';
   return {
     ...EMPTY_FORM,
@@ -63,6 +65,7 @@ export function formOf(described: Partial<JobSpecInput>): Form {
     priority: String(priority ?? EMPTY_FORM.priority),
     timeoutMinutes: timeoutMs === undefined ? EMPTY_FORM.timeoutMinutes : String(Number((timeoutMs / 60_000).toFixed(2))),
     maxRetries: String(maxRetries ?? EMPTY_FORM.maxRetries),
+    canary: canary === undefined ? 'none' : (canary.approval ?? 'automatic'),
   };
 }
 
@@ -128,7 +131,7 @@ export function checkForm(form: Form, described: Partial<JobSpecInput>): Checked
 }
 
 function specOf(form: Form, described: Partial<JobSpecInput>): JobSpecInput {
-  const { image: _image, tasks: describedTasks, ...rest } = described;
+  const { image: _image, tasks: describedTasks, canary, ...rest } = described;
   const number = (text: string) => (text.trim() === '' ? Number.NaN : Number(text));
   const list = (text: string, separator: RegExp) =>
     text
@@ -152,6 +155,7 @@ function specOf(form: Form, described: Partial<JobSpecInput>): JobSpecInput {
     priority: number(form.priority),
     timeoutMs: Math.round(number(form.timeoutMinutes) * 60_000),
     maxRetries: number(form.maxRetries),
+    ...(form.canary === 'none' ? {} : { canary: { ...canary, approval: form.canary } }),
   };
 }
 
