@@ -3,7 +3,7 @@ import { couldServe, describe, fitsEmpty, fitsNow, isServing, limitsAllow, misfi
 import { FarmNode, type Job, type QueueClass } from './model.ts';
 import type { Machine, Need, ProvisionView } from './provisioning.ts';
 import { firstJobs, goesBefore, hasWaiting, headOf } from './queue.ts';
-import { waitingTasks } from './rows.ts';
+import { openTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
 
 /** Machines that a command makes: `count` of them, all alike. */
@@ -28,7 +28,7 @@ export function provisionView(farm: FarmState, made: MadeMachines | undefined): 
   const needs = waiting.map(
     ({ queueClass }): Need => ({
       key: queueClass.key,
-      waiting: firstJobs(queueClass, JOBS_COUNTED).reduce((sum, job) => sum + waitingTasks(job), 0),
+      waiting: firstJobs(queueClass, JOBS_COUNTED).reduce((sum, job) => sum + openTasks(job), 0),
       isServed: [...farm.nodes.values()].some((node) => couldServe(node, queueClass)),
     }),
   );

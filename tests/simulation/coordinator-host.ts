@@ -4,7 +4,7 @@ import type { FarmState } from '../../electron/core/state.ts';
 import { createFarm, nextDeadline } from '../../electron/core/step.ts';
 import { createBatchBuilder } from '../../electron/daemon/batch.ts';
 import { attemptId, type JobId, type NodeId, parseAttemptId } from '../../shared/ids.ts';
-import { PROTOCOL_VERSION, type Report, type Work, type WorkerMessage } from '../../shared/protocol.ts';
+import { type CoordinatorMessage, PROTOCOL_VERSION, type Report, type Work, type WorkerMessage } from '../../shared/protocol.ts';
 import { describeEvent } from './describe.ts';
 import { Disk, type Submission } from './disk.ts';
 import { Machine } from './machine.ts';
@@ -35,6 +35,7 @@ export class CoordinatorHost {
   private armedAt: number | undefined;
   private turnsAtOnce = { atMs: -1, count: 0 };
   private lastJob = 0;
+  private crashed: (() => void) | undefined;
 
   constructor(world: World) {
     this.world = world;
@@ -60,6 +61,7 @@ export class CoordinatorHost {
     this.machine.crash();
     this.farm = undefined;
     this.limping = why === 'disk full';
+    if (!this.limping) this.crashed?.();
     for (const connection of this.accepted) connection.cut({ workerMs: this.noticeMs() });
     this.accepted = new Set();
     this.connections = new Map();
@@ -73,6 +75,15 @@ export class CoordinatorHost {
     this.waiters = [];
     for (const waiter of waiters) waiter(false);
     world.timeline.after(world.random.whole(100, world.calm ? 1_000 : 20_000), () => this.machine.whenAwake(() => this.start()));
+  }
+
+  /** What is to be forgotten with the memory of the program. */
+  onCrash(callback: () => void): void {
+    this.crashed = callback;
+  }
+
+  send(node: NodeId, message: CoordinatorMessage): void {
+    this.connections.get(node)?.toWorker(message);
   }
 
   /** Takes the event at once; what follows from it is committed and performed at the end of the turn. */

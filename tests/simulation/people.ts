@@ -114,10 +114,11 @@ function bringInput({ coordinator, world }: Farm, job: JobId): void {
 }
 
 function drawPolicy({ world }: Farm): JobPolicy {
-  const { random } = world;
+  const { random, scenario } = world;
+  const isForMade = (scenario.provision?.made ?? 0) > 0 && random.chance(0.25);
   return {
-    requirements: drawRequirements(random),
-    image: random.chance(0.8) ? 'image' : null,
+    requirements: isForMade ? FOR_MADE : drawRequirements(random),
+    image: isForMade || random.chance(0.8) ? 'image' : null,
     network: random.chance(0.1),
     timeoutMs: random.pick([2_000, 10_000, 60_000]),
     maxRetries: random.whole(0, 3),
@@ -130,6 +131,9 @@ function drawPolicy({ world }: Farm): JobPolicy {
 function drawCanary(random: Random): CanaryPlan {
   return { approval: random.pick(['automatic', 'by-hand']), least: random.chance(0.3) ? { ramMb: 512 } : {} };
 }
+
+/** What only machines that a command makes can do. */
+const FOR_MADE: Requirements = { cpu: 1, ramMb: 512, gpus: 0, gpuRamMb: 0, diskMb: 0, labels: ['cloud'], limits: {} };
 
 function drawRequirements(random: Random): Requirements {
   const gpus = random.chance(0.15) ? random.whole(1, 2) : 0;

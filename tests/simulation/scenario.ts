@@ -1,4 +1,6 @@
 import type { FarmConfig } from '../../electron/core/config.ts';
+import { MACHINE_LABEL } from '../../electron/core/provision-view.ts';
+import type { ProvisionRules } from '../../electron/core/provisioning.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import type { Gpu, NodeDescription } from '../../shared/node.ts';
 import type { Random } from './random.ts';
@@ -11,6 +13,8 @@ export interface Scenario {
   readonly stormMs: number;
   readonly workers: readonly NodeDescription[];
   readonly pollers: readonly NodeDescription[];
+  /** Null: nobody brings machines up. */
+  readonly provision: Provision | null;
   readonly jobs: number;
   /** Other things that people do: cancel, retry, hold and so on. */
   readonly commands: number;
@@ -22,6 +26,14 @@ export interface Scenario {
   readonly longestRunMs: number;
 }
 
+/** Machines that the farm brings up when work waits for them. */
+export interface Provision {
+  readonly rules: ProvisionRules;
+  /** Machines that a command makes. */
+  readonly made: number;
+  readonly idleMs: number;
+}
+
 export const STRONGEST = 'w0' as NodeId;
 export const LIMIT_NAMES = ['maya', 'nuke'] as const;
 export const LABELS = ['fast', 'linux'] as const;
@@ -29,7 +41,9 @@ export const LABELS = ['fast', 'linux'] as const;
 export function drawScenario(random: Random): Scenario {
   const stormMs = random.pick([20_000, 60_000, 120_000, 240_000]);
   const heartbeatMs = random.pick([2_000, 5_000, 10_000]);
-  const workers = [strongest(), ...list(random.whole(0, 4), (number) => drawNode(random, `w${number + 1}` as NodeId))];
+  const provision = random.chance(0.5) ? drawProvision(random) : null;
+  const others = list(random.whole(0, 4), (number) => drawNode(random, `w${number + 1}` as NodeId));
+  const workers = [strongest(), ...others.map((node) => (provision === null || random.chance(0.5) ? node : withPower(random, node)))];
   const pollers = random.chance(0.4) ? list(random.whole(1, 2), (number) => drawNode(random, `p${number}` as NodeId)) : [];
   return {
     farm: {
@@ -49,11 +63,45 @@ export function drawScenario(random: Random): Scenario {
     stormMs,
     workers,
     pollers,
+    provision,
     jobs: random.whole(1, 12),
     commands: random.pick([0, 5, 15, 40]),
     faults: random.pick([0, 3, 10, 20, 60]),
     crashesPerTurn: random.pick([0, 0, 0.002, 0.01, 0.05]),
     longestRunMs: random.pick([500, 5_000, 20_000]),
+  };
+}
+
+function drawProvision(random: Random): Provision {
+  const changeMs = random.pick([5_000, 20_000]);
+  return {
+    rules: {
+      most: random.whole(1, 3),
+      afterMs: random.pick([0, 2_000, 10_000]),
+      changeMs,
+      backoffMs: random.pick([1_000, 10_000]),
+      backoffMostMs: 40_000,
+      repeatMs: changeMs / 4,
+    },
+    made: random.whole(0, 3),
+    idleMs: random.pick([0, 5_000, 20_000]),
+  };
+}
+
+/** Its owner lets the farm put it to sleep and wake it. */
+function withPower(random: Random, node: NodeDescription): NodeDescription {
+  return { ...node, power: { macs: ['02:00:00:00:00:01'], sleepAfterMs: random.pick([0, 5_000, 20_000]) } };
+}
+
+/** A machine that a command makes; only these carry `cloud`. */
+export function madeDescription(id: NodeId, machine: string): NodeDescription {
+  return {
+    ...base(id),
+    capacity: { cpu: 4, ramMb: 8_192, diskMb: 100_000, gpus: [] },
+    labels: { cloud: '', [MACHINE_LABEL]: machine },
+    zone: '',
+    maxParallel: 2,
+    executors: ['docker'],
   };
 }
 

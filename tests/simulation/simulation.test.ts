@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { provisionStep } from '../../electron/core/provisioning.ts';
 import { taskRow } from '../../electron/core/queries.ts';
 import { step } from '../../electron/core/step.ts';
 import { simulate } from './simulation.ts';
 
 type Step = typeof step;
+type Provision = typeof provisionStep;
 
 /** @returns what is found in the first of some seeds in which anything is */
-function firstViolation(faulty: Step): string | undefined {
+function firstViolation(faulty: Step, faultyProvision: Provision = provisionStep): string | undefined {
   for (let seed = 1; seed <= 60; seed++) {
-    const { violation } = simulate(seed, { step: faulty });
+    const { violation } = simulate(seed, { step: faulty, provisionStep: faultyProvision });
     if (violation !== undefined) return violation.message;
   }
   return undefined;
@@ -27,6 +29,12 @@ test('a hundred farms keep their promises through all weather', () => {
     'ends refused',
     'stops',
     'attempt ended: preempted',
+    'bring up a machine that is made',
+    'bring up a machine that sleeps',
+    'let go a machine that is made',
+    'machine comes late',
+    'machine comes never',
+    'machine comes twice',
     'canary went on',
     'canary approved',
     'disconnects',
@@ -72,6 +80,26 @@ describe('a fault in the core is found:', () => {
     const faulty: Step = (farm, event, now) =>
       step(farm, event.type === 'job-submitted' ? { ...event, job: { ...event.job, canary: null } } : event, now);
     expect(firstViolation(faulty)).toMatch(/canary/);
+  });
+
+  test('more machines brought up than may be', () => {
+    const faulty: Provision = (state, rules, view, nowMs) => provisionStep(state, { ...rules, most: 100 }, view, nowMs);
+    expect(firstViolation(step, faulty)).toMatch(/machines are brought up, and \d may be/);
+  });
+
+  test('a machine that does not come up and is not left alone', () => {
+    const faulty: Provision = (state, rules, view, nowMs) => provisionStep(state, { ...rules, backoffMs: 0 }, view, nowMs);
+    expect(firstViolation(step, faulty)).toMatch(/before its back-off is over/);
+  });
+
+  test('a machine that is let go although it has work', () => {
+    const faulty: Provision = (state, rules, { machines, needs }, nowMs) =>
+      provisionStep(state, rules, { needs, machines: machines.map((machine) => ({ ...machine, isIdle: machine.isUp })) }, nowMs);
+    expect(firstViolation(step, faulty)).toMatch(/is let go, and has work/);
+  });
+
+  test('a machine that nobody brings up', () => {
+    expect(firstViolation(step, () => [])).toMatch(/does not come to its end/);
   });
 
   test('an end that is not acknowledged', () => {

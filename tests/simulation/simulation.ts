@@ -1,3 +1,4 @@
+import { provisionStep } from '../../electron/core/provisioning.ts';
 import { nodeIds, nodeSummary, totals } from '../../electron/core/queries.ts';
 import type { FarmState } from '../../electron/core/state.ts';
 import { step } from '../../electron/core/step.ts';
@@ -6,6 +7,7 @@ import { isTerminal } from '../../shared/job.ts';
 import { CoordinatorHost } from './coordinator-host.ts';
 import { gatherPeople, letGo } from './people.ts';
 import { PollHost } from './poll-host.ts';
+import { ProvisionHost } from './provision-host.ts';
 import { createRandom } from './random.ts';
 import { Referee, Violation } from './referee.ts';
 import { drawScenario } from './scenario.ts';
@@ -20,6 +22,8 @@ export interface SimulationOptions {
   readonly print?: (line: string) => void;
   /** Stands in for the core's `step`, to show that a fault in it is found. */
   readonly step?: typeof step;
+  /** The same for what decides on machines. */
+  readonly provisionStep?: typeof provisionStep;
 }
 
 export interface SimulationResult {
@@ -64,6 +68,7 @@ function build(seed: number, options: SimulationOptions): Farm {
     trace: new Trace(options.print),
     referee: new Referee(scenario.farm.limits, scenario.pollers),
     step: options.step ?? step,
+    provisionStep: options.provisionStep ?? provisionStep,
     calm: false,
   };
   const coordinator = new CoordinatorHost(world);
@@ -77,6 +82,7 @@ function run(farm: Farm): void {
   const { timeline, scenario, trace, referee } = world;
   coordinator.start();
   for (const host of [...workers, ...pollers]) host.start();
+  if (scenario.provision !== null) new ProvisionHost(world, scenario.provision, coordinator, workers).start();
   brewStorm(farm);
   gatherPeople(farm);
   let done = false;

@@ -6,7 +6,8 @@ import type { World } from './world.ts';
 export interface Farm {
   readonly world: World;
   readonly coordinator: CoordinatorHost;
-  readonly workers: readonly WorkerHost[];
+  /** Those that a command makes come to them. */
+  readonly workers: WorkerHost[];
   readonly pollers: readonly PollHost[];
 }
 

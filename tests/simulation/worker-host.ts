@@ -26,6 +26,8 @@ export class WorkerHost {
   diskFreeMb: number;
   /** While true no connection of it comes about. */
   unreachable = false;
+  /** It has no power until `powerOn`. */
+  isOff = false;
   connection: Connection | undefined;
   private readonly world: World;
   private readonly coordinator: CoordinatorHost;
@@ -50,11 +52,24 @@ export class WorkerHost {
   }
 
   get idle(): boolean {
-    return this.running && this.welcomed && heldAttempts(this.state).length === 0;
+    return this.isOff || (this.running && this.welcomed && heldAttempts(this.state).length === 0);
+  }
+
+  /** It is woken; one that is awake does not notice. */
+  powerOn(): void {
+    if (!this.isOff) return;
+    this.isOff = false;
+    this.world.timeline.after(this.world.random.whole(100, 2_000), () => this.machine.whenAwake(() => this.start()));
+  }
+
+  /** It is gone at once, whatever it does. */
+  powerOff(): void {
+    this.isOff = true;
+    this.crash();
   }
 
   start(): void {
-    if (this.running) return;
+    if (this.running || this.isOff) return;
     this.running = true;
     this.state = this.newState();
     this.take({ type: 'owner', level: this.level, availability: this.availability });
@@ -176,6 +191,12 @@ export class WorkerHost {
         break;
       case 'acknowledge':
         this.take({ type: 'acknowledged', attempts: message.attempts });
+        break;
+      case 'sleep':
+        // Work that came in the meantime has the last word.
+        if (heldAttempts(this.state).length > 0) break;
+        this.isOff = true;
+        this.leave();
         break;
     }
   }

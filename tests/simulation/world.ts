@@ -1,3 +1,4 @@
+import type { provisionStep } from '../../electron/core/provisioning.ts';
 import type { step } from '../../electron/core/step.ts';
 import type { Random } from './random.ts';
 import type { Referee } from './referee.ts';
@@ -14,6 +15,7 @@ export interface World {
   readonly referee: Referee;
   /** The real one, unless a test plants a fault. */
   readonly step: typeof step;
+  readonly provisionStep: typeof provisionStep;
   /** Nothing new goes wrong any more: what was begun must come to an end. */
   calm: boolean;
 }
