@@ -184,6 +184,7 @@ class Worker implements WorkerDaemon {
     this.deadline?.dispose();
     await this.link.close();
     await Promise.all(this.options.executors.map((executor) => executor.close()));
+    await this.options.receipts.close();
   }
 
   // -------------------------------------------------------------------------------------------- events in, effects out

@@ -4,41 +4,65 @@ import { type Receipt, receiptSchema } from '../../shared/receipt.ts';
 import { errorCode, namedDiskError } from '../disk.ts';
 import type { Receipts } from '../ports/machine.ts';
 
+/** Rest between two writes, in which receipts gather (ms). */
+const REST_MS = 50;
+
 /**
  * Receipts as lines of JSON, the newest last. A file that is full becomes the older one of two, and the one that was older is gone.
  * @param path for example `receipts.jsonl`
  */
 export function openReceipts(path: string): Receipts {
   const older = `${path}.old`;
-  let waiting: string[] = [];
-  let writing: Promise<void> | undefined;
+  let gathering: { readonly lines: string[]; readonly written: Promise<void> } | undefined;
+  let before: Promise<void> = Promise.resolve();
+  let wake = () => {};
 
-  /** All that has come in the meantime goes out in one piece: a thousand short tasks a second cost little. */
-  const write = async (): Promise<void> => {
+  const write = async (lines: readonly string[]): Promise<void> => {
     try {
-      while (waiting.length > 0) {
-        const lines = waiting;
-        waiting = [];
-        const size = await stat(path).then(
-          (info) => info.size,
-          () => 0,
-        );
-        if (size >= LIMITS.receiptBytes / 2) await rename(path, older);
-        await appendFile(path, lines.join(''), { mode: 0o600 });
-      }
+      const size = await stat(path).then(
+        (info) => info.size,
+        () => 0,
+      );
+      if (size >= LIMITS.receiptBytes / 2) await rename(path, older);
+      await appendFile(path, lines.join(''), { mode: 0o600 });
     } catch (error) {
       throw namedDiskError(error, 'writing a receipt');
-    } finally {
-      writing = undefined;
     }
+  };
+  const rest = () =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, REST_MS);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  /** All that comes until the last write has had its rest goes out in one piece: a thousand short tasks a second cost little. */
+  const gather = () => {
+    const lines: string[] = [];
+    const written = before.then(() => {
+      gathering = undefined;
+      return write(lines);
+    });
+    before = written.catch(() => undefined).then(rest);
+    return { lines, written };
+  };
+  const flush = async () => {
+    wake();
+    await gathering?.written.catch(() => undefined);
   };
   return {
     add(receipt) {
-      waiting.push(`${JSON.stringify(receipt)}\n`);
-      writing ??= write();
-      return writing;
+      gathering ??= gather();
+      gathering.lines.push(`${JSON.stringify(receipt)}\n`);
+      return gathering.written;
+    },
+    async close() {
+      await flush();
+      wake();
     },
     async list(limit) {
+      await flush();
       const found: Receipt[] = [];
       for (const file of [path, older]) {
         if (found.length >= limit) break;

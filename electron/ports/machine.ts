@@ -38,6 +38,8 @@ export interface Receipts {
   add(receipt: Receipt): Promise<void>;
   /** The newest, newest first. */
   list(limit: number): Promise<readonly Receipt[]>;
+  /** Resolves when all are on disk. */
+  close(): Promise<void>;
 }
 
 /** The owner's own pause, which outlives a restart. */

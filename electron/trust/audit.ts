@@ -11,7 +11,7 @@ export interface Audit {
   /** Resolves when all that was recorded is on disk, or could not be written (the program's log then says so). */
   flush(): Promise<void>;
   /**
-   * A page of what is on disk, newest first.
+   * A page of what was recorded, newest first.
    * @param before a sequence number: only older lines
    */
   page(query: { readonly before?: number; readonly limit: number }): Promise<readonly AuditEntry[]>;
@@ -23,6 +23,8 @@ const FILES = 8;
 const FILE_BYTES = 8 * 1024 * 1024;
 /** Lines that wait for the disk; more are lost, as are those that cannot be written: their sequence numbers are missing. */
 const QUEUE = 10_000;
+/** Rest between two writes, ms, in which lines gather: each is synced, and takes the disk from whoever else writes. */
+const REST_MS = 50;
 const ACTOR_LENGTH = 200;
 
 /** Opens the log in `folder`, which must be there. A line that a crash cut short is removed. */
@@ -40,6 +42,19 @@ export async function openAudit(options: {
   let lost = 0;
   let writing: Promise<void> = Promise.resolve();
   let isScheduled = false;
+  let isAwaited = false;
+  let resting: Promise<void> = Promise.resolve();
+  let wake = () => {};
+
+  const rest = () =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, REST_MS);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (isAwaited) wake();
+    });
 
   const rotate = async () => {
     await file.close();
@@ -64,6 +79,13 @@ export async function openAudit(options: {
       // Half of a line may be there; what follows begins on a line of its own.
       await file.truncate(bytes).catch(() => undefined);
     }
+    resting = rest();
+  };
+  const flush = async () => {
+    isAwaited = true;
+    wake();
+    await writing;
+    isAwaited = false;
   };
 
   return {
@@ -77,10 +99,11 @@ export async function openAudit(options: {
       queue.push(makeEntry(sequence, wallMs(), event, actor, about));
       if (isScheduled) return;
       isScheduled = true;
-      writing = writing.then(write);
+      writing = writing.then(() => resting).then(write);
     },
-    flush: () => writing,
+    flush,
     async page({ before = Number.POSITIVE_INFINITY, limit }) {
+      await flush();
       const wanted = Math.min(limit, TRUST_LIMITS.auditPage);
       const found: AuditEntry[] = [];
       for (let index = 0; index < FILES && found.length < wanted; index += 1)
@@ -88,7 +111,8 @@ export async function openAudit(options: {
       return found.slice(0, wanted);
     },
     async close() {
-      await writing;
+      await flush();
+      wake();
       await file.close();
     },
   };
