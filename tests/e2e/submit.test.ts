@@ -31,6 +31,44 @@ test('a zip that is dropped fills the form, runs, and gives its outputs', async 
   await expect(page.getByLabel('Text of 0002.txt')).toHaveText(/seed\s+2/);
 });
 
+test('a zip with stages shows what waits for what, each stage is looked at and changed, and all run in their order', async ({
+  page,
+  farm,
+}) => {
+  const description = {
+    name: 'shot',
+    image: null,
+    requirements: DESCRIPTION.requirements,
+    stages: [
+      {
+        stage: 'render',
+        command: 'cat seed.txt > {frame}.txt',
+        tasks: { kind: 'frames', frames: '1-3' },
+        outputs: ['{frame}.txt'],
+      },
+      { stage: 'assemble', inputsFrom: ['render'], after: ['render'], command: 'cat [0-9].txt > all.txt', outputs: ['all.txt'] },
+    ],
+  };
+  await page.goto(farm.link);
+  await expect(page.getByRole('link', { name: 'Submit a job' }).first()).toBeVisible();
+  await drop(page, 'staged.zip', createZip({ 'lanyard.json': JSON.stringify(description), 'seed.txt': 'seed\n' }));
+  const stages = page.getByRole('region', { name: 'Stages' });
+  await expect(stages.getByRole('button', { name: /^render ready 3 tasks/ })).toHaveAttribute('aria-pressed', 'true');
+  await expect(page.getByLabel('Frames', { exact: true })).toHaveValue('1-3');
+  await page.getByLabel('Frames', { exact: true }).fill('9-1');
+  await expect(stages.getByRole('button', { name: /^render 1 field to mend/ })).toBeVisible();
+  await stages.getByRole('button', { name: /^assemble/ }).press('Enter');
+  await expect(page.getByRole('textbox', { name: 'Command' })).toHaveValue('cat [0-9].txt > all.txt');
+  await page.getByRole('button', { name: /^Submit/ }).click();
+  await expect(page.getByLabel('Frames', { exact: true })).toHaveAttribute('aria-invalid', 'true');
+  await page.getByLabel('Frames', { exact: true }).fill('1-4');
+  await page.getByRole('button', { name: 'Submit 5 tasks in 2 stages' }).click();
+  await expect(page.getByRole('heading', { name: 'shot: assemble' })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Dependencies' }).getByRole('link', { name: /shot: render/ })).toBeVisible();
+  await page.getByRole('button', { name: 'all.txt', exact: true }).click();
+  await expect(page.getByLabel('Text of all.txt')).toHaveText(/(seed\s*){4}/);
+});
+
 test('a folder is packed; a mistake is told at its field', async ({ page, farm }) => {
   const folder = await mkdtemp(join(tmpdir(), 'lanyard-folder-'));
   await writeFile(join(folder, 'hello.txt'), 'hello from a folder');

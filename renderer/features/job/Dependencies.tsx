@@ -1,17 +1,13 @@
-import '@xyflow/react/dist/style.css';
-import { Handle, type Node, type NodeProps, Position, ReactFlow } from '@xyflow/react';
-import { memo, useMemo } from 'react';
+import { useMemo } from 'react';
 import type { JobDetail } from '../../../shared/view.ts';
 import { hrefOf } from '../../app/router.ts';
 import { useJob } from '../../store/farm-store.ts';
 import { useAnswer } from '../../store/use-answer.ts';
 import { controls } from '../../ui/controls.tsx';
 import { StateChip } from '../../ui/state.tsx';
-import css from './Dependencies.module.css';
+import { CardGraph, graphCard } from '../graph/CardGraph.tsx';
 import { type DependencyGraph, type DependencyKind, readDependencies } from './dependency-graph.ts';
 
-const CARD = { width: 210, height: 58 } as const;
-const GAP = { x: 90, y: 16 } as const;
 const KIND_WORDS: Readonly<Record<DependencyKind, string>> = { complete: 'complete', ended: 'ended', tasks: 'task by task' };
 
 /** What the job waits for, and what waits for it. Nothing for a job that stands alone. */
@@ -23,74 +19,39 @@ export function Dependencies({ detail, state }: { readonly detail: JobDetail; re
 
 function Graph({ job, state }: { readonly job: number; readonly state: string }) {
   const { answer: graph } = useAnswer((client) => readDependencies(client, job), [job, state]);
-  const flow = useMemo(() => (graph === null ? null : toFlow(graph, job)), [graph, job]);
-  if (graph === null || flow === null || graph.jobs.length < 2) return null;
-  const rows = Math.max(...graph.jobs.map(({ row }) => row)) + 1;
+  const shown = useMemo(() => (graph === null ? null : toCards(graph, job)), [graph, job]);
+  if (graph === null || shown === null || graph.jobs.length < 2) return null;
   return (
     <section className={controls.panel} aria-label="Dependencies">
       <div className={controls.panelHead}>
         <h2>Dependencies</h2>
-        <span className={css.soft}>{graph.isCut ? 'the nearest of them; ' : ''}each waits for those to its left</span>
+        <span className={controls.help}>{graph.isCut ? 'the nearest of them; ' : ''}each waits for those to its left</span>
       </div>
-      <div className={css.graph} style={{ height: Math.min(420, rows * (CARD.height + GAP.y) + 40) }}>
-        <ReactFlow
-          nodes={flow.nodes}
-          edges={flow.edges}
-          nodeTypes={NODE_TYPES}
-          fitView
-          fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
-          minZoom={0.2}
-          maxZoom={1.4}
-          nodesDraggable={false}
-          nodesConnectable={false}
-          elementsSelectable={false}
-          nodesFocusable={false}
-          edgesFocusable={false}
-          preventScrolling={false}
-          zoomOnScroll={false}
-        />
-      </div>
+      <CardGraph {...shown} />
     </section>
   );
 }
 
-function toFlow({ jobs, edges }: DependencyGraph, here: number) {
+function toCards({ jobs, edges }: DependencyGraph, here: number) {
   return {
-    nodes: jobs.map(({ id, name, column, row }) => ({
+    cards: jobs.map(({ id, name, ...place }) => ({
+      ...place,
       id: String(id),
-      type: 'job',
-      position: { x: column * (CARD.width + GAP.x), y: row * (CARD.height + GAP.y) },
-      data: { name, isHere: id === here },
-      ...CARD,
+      card: <JobCard id={id} name={name} isHere={id === here} />,
     })),
-    edges: edges.map(({ from, to, kind }) => ({
-      id: `${from}-${to}-${kind}`,
-      source: String(from),
-      target: String(to),
-      type: 'smoothstep',
-      label: KIND_WORDS[kind],
-    })),
+    edges: edges.map(({ from, to, kind }) => ({ from: String(from), to: String(to), label: KIND_WORDS[kind] })),
   };
 }
 
-function JobCard({ id, data }: NodeProps<Node<{ name: string; isHere: boolean }>>) {
-  const job = useJob(Number(id));
+function JobCard({ id, name, isHere }: { readonly id: number; readonly name: string; readonly isHere: boolean }) {
+  const job = useJob(id);
   return (
-    <a
-      className={css.card}
-      href={hrefOf({ name: 'job', job: Number(id), task: null })}
-      aria-current={data.isHere ? 'true' : undefined}
-      title={data.name}
-    >
-      <Handle type="target" position={Position.Left} className={css.handle as string} isConnectable={false} />
-      <strong>{data.name}</strong>
+    <a className={graphCard} href={hrefOf({ name: 'job', job: id, task: null })} aria-current={isHere ? 'true' : undefined} title={name}>
+      <strong>{name}</strong>
       <span>
-        {job === undefined ? <span className={css.soft}>ended</span> : <StateChip state={job.state} held={job.held} />}
-        <span className={css.soft}>{id}</span>
+        {job === undefined ? <span className={controls.help}>ended</span> : <StateChip state={job.state} held={job.held} />}
+        <span className={controls.help}>{id}</span>
       </span>
-      <Handle type="source" position={Position.Right} className={css.handle as string} isConnectable={false} />
     </a>
   );
 }
-
-const NODE_TYPES = { job: memo(JobCard) };

@@ -1,5 +1,6 @@
 import type { LanyardClient } from '../../../shared/lanyard-client.ts';
 import type { JobDetail } from '../../../shared/view.ts';
+import { inColumns, type Placed } from '../graph/columns.ts';
 
 /** Jobs looked at for one graph; what lies beyond is left out, and the graph says so. */
 const MOST_JOBS = 60;
@@ -7,7 +8,7 @@ const MOST_JOBS = 60;
 export type DependencyKind = 'complete' | 'ended' | 'tasks';
 
 export interface DependencyGraph {
-  readonly jobs: readonly { readonly id: number; readonly name: string; readonly column: number; readonly row: number }[];
+  readonly jobs: readonly (Placed<number> & { readonly name: string })[];
   /** From the job that is waited for to the one that waits. */
   readonly edges: readonly { readonly from: number; readonly to: number; readonly kind: DependencyKind }[];
   readonly isCut: boolean;
@@ -45,18 +46,9 @@ export function layOut(details: readonly JobDetail[]): Omit<DependencyGraph, 'is
     ...edgesOf(spec.afterAny, id, 'ended'),
     ...edgesOf(spec.afterTasks, id, 'tasks'),
   ]);
-  const columns = new Map<number, number>();
   // A job can wait only for jobs with smaller numbers, so by number each comes after those it waits for.
-  for (const { id } of [...details].sort((a, b) => a.id - b.id)) {
-    const before = edges.filter(({ from, to }) => to === id && byId.has(from)).map(({ from }) => columns.get(from) ?? 0);
-    columns.set(id, before.length === 0 ? 0 : Math.max(...before) + 1);
-  }
-  const rows = new Map<number, number>();
-  const jobs = [...columns].map(([id, column]) => {
-    const row = rows.get(column) ?? 0;
-    rows.set(column, row + 1);
-    return { id, name: byId.get(id)?.name ?? `Job ${id}`, column, row };
-  });
+  const order = details.map(({ id }) => id).sort((a, b) => a - b);
+  const jobs = inColumns(order, edges).map((place) => ({ ...place, name: byId.get(place.id)?.name ?? `Job ${place.id}` }));
   return { jobs, edges: edges.filter(({ from }) => byId.has(from)) };
 }
 

@@ -2,19 +2,22 @@ import { FileArchive, FolderUp, Send, Upload as UploadIcon, X } from 'lucide-rea
 import { useMemo, useRef, useState } from 'react';
 import type { BlobId } from '../../../shared/ids.ts';
 import type { LanyardClient, UploadSource } from '../../../shared/lanyard-client.ts';
+import type { Submission } from '../../../shared/stages.ts';
 import { go } from '../../app/router.ts';
 import { useClient } from '../../client/client.ts';
 import { useMaySubmit } from '../../store/farm-store.ts';
 import { toastDone } from '../../store/toasts.ts';
-import { controls, Empty, ErrorNote, Field, Segmented } from '../../ui/controls.tsx';
+import { controls, Empty, ErrorNote } from '../../ui/controls.tsx';
 import { formatBytes, formatCount, plural } from '../../ui/format.ts';
 import page from '../../ui/page.module.css';
-import { CanaryField } from './CanaryField.tsx';
-import { clearDraft, dropInput, editForm, useDraft } from './draft.ts';
+import { chooseStage, clearDraft, dropInput, stagesOf, useDraft } from './draft.ts';
 import { takeFiles } from './drop.ts';
 import { checkForm, type Form } from './form.ts';
 import { type InputFiles, sourceOf } from './input-files.ts';
+import { CommandFields, NeedFields, SplitFields } from './JobFields.tsx';
+import { StagesPanel } from './StagesPanel.tsx';
 import css from './SubmitPage.module.css';
+import { submissionOf } from './stages.ts';
 import { TemplateForm } from './TemplateForm.tsx';
 import { packFolder } from './zip.ts';
 
@@ -34,6 +37,11 @@ export function SubmitPage() {
   const input = useDraft((draft) => draft.input);
   const template = useDraft((draft) => draft.template);
   const checked = useMemo(() => checkForm(form, described), [form, described]);
+  const stages = stagesOf(useDraft((draft) => draft));
+  const checks = useMemo(() => stages?.map((stage) => checkForm(stage.form, stage.described)) ?? [checked], [stages, checked]);
+  /** Another stage that is not valid yet. */
+  const unsound = checked.spec === null ? undefined : indexOf(checks, ({ spec }) => spec === null);
+  const taskCount = checks.every((one) => one.taskCount !== null) ? checks.reduce((sum, one) => sum + (one.taskCount ?? 0), 0) : null;
   const [tried, setTried] = useState(false);
   const [sending, setSending] = useState<Sending | null>(null);
   const [error, setError] = useState<unknown>(null);
@@ -50,15 +58,21 @@ export function SubmitPage() {
 
   const submit = async () => {
     setTried(true);
-    if (checked.spec === null || template?.problem != null) return;
+    if (template?.problem != null) return;
+    if (unsound !== undefined) return chooseStage(unsound);
+    if (checked.spec === null) return;
     setError(null);
     try {
       const blob = input === null ? undefined : await send(client, input, setSending);
       setSending({ step: 'Submitting', done: 0, total: 1, cancel: () => {} });
-      const job = await client.call('submitJob', { body: { ...checked.spec, ...(blob === undefined ? {} : { input: blob }) } });
+      const jobs =
+        stages === null
+          ? [await client.call('submitJob', { body: { ...checked.spec, ...(blob === undefined ? {} : { input: blob }) } })]
+          : (await client.call('submitStages', { body: submissionOf(stages, blob) as Submission })).jobs;
       clearDraft();
-      toastDone(`Submitted job ${job.id}`);
-      go({ name: 'job', job: job.id, task: null });
+      toastDone(jobs.length === 1 ? `Submitted job ${jobs[0]?.id}` : `Submitted ${plural(jobs.length, 'job')}`);
+      // Of several the last, whose page shows what it waits for.
+      go({ name: 'job', job: jobs.at(-1)?.id as number, task: null });
     } catch (cause) {
       setError(cause);
     } finally {
@@ -80,6 +94,7 @@ export function SubmitPage() {
         <div className={css.column}>
           <InputBox />
           <TemplateForm />
+          <StagesPanel />
           <CommandFields form={form} problems={problems} />
           <SplitFields form={form} problems={problems} count={checked.taskCount} />
           <NeedFields form={form} problems={problems} />
@@ -99,7 +114,8 @@ export function SubmitPage() {
           )}
           {sending === null ? (
             <button type="submit" className={`${controls.primary} ${css.send}`}>
-              <Send aria-hidden /> Submit{checked.taskCount === null ? '' : ` ${plural(checked.taskCount, 'task')}`}
+              <Send aria-hidden /> Submit{taskCount === null ? '' : ` ${plural(taskCount, 'task')}`}
+              {stages === null ? '' : ` in ${plural(stages.length, 'stage')}`}
             </button>
           ) : (
             <Progress sending={sending} />
@@ -108,6 +124,11 @@ export function SubmitPage() {
       </form>
     </div>
   );
+}
+
+function indexOf<T>(list: readonly T[], wanted: (one: T) => boolean): number | undefined {
+  const index = list.findIndex(wanted);
+  return index < 0 ? undefined : index;
 }
 
 /** A problem with what is not typed yet is not told before one tries. */
@@ -197,105 +218,6 @@ function InputBox() {
       <input ref={folder} hidden type="file" {...{ webkitdirectory: '' }} onChange={(event) => take(event.target)} />
       {problem !== null && <ErrorNote error={problem} />}
     </section>
-  );
-}
-
-interface FieldsProps {
-  readonly form: Form;
-  readonly problems: Readonly<Partial<Record<keyof Form, string>>>;
-}
-
-function CommandFields({ form, problems }: FieldsProps) {
-  return (
-    <section className={`${controls.panel} ${css.fields}`} aria-label="What it runs">
-      <Text name="name" label="Name" form={form} problems={problems} help="What the queue calls it" />
-      <Field
-        label="Command"
-        help="A shell line that each task runs. {frame}, {index} and {param.NAME} are filled in; {frame:4} pads with zeros."
-        problem={problems.command}
-      >
-        {(input) => <textarea {...input} rows={2} value={form.command} onChange={(event) => editForm({ command: event.target.value })} />}
-      </Field>
-      <Field label="Keep these files" help="A pattern a line, for example frames/*.png. Each must fit a file." problem={problems.outputs}>
-        {(input) => <textarea {...input} rows={2} value={form.outputs} onChange={(event) => editForm({ outputs: event.target.value })} />}
-      </Field>
-      <div className={css.row}>
-        <Field label="Runs in">
-          {(input) => (
-            <select {...input} value={form.where} onChange={(event) => editForm({ where: event.target.value as Form['where'] })}>
-              <option value="default">the farm’s default image</option>
-              <option value="image">this image</option>
-              <option value="host">no container: the machine itself</option>
-            </select>
-          )}
-        </Field>
-        {form.where === 'image' && <Text name="image" label="Image" form={form} problems={problems} />}
-      </div>
-    </section>
-  );
-}
-
-function SplitFields({ form, problems, count }: FieldsProps & { readonly count: number | null }) {
-  const described = useDraft((draft) => draft.described.tasks?.kind === 'matrix');
-  const options: { value: Form['split']; label: string }[] = [
-    { value: 'single', label: 'One task' },
-    { value: 'frames', label: 'Frames' },
-    { value: 'count', label: 'A number' },
-    ...(described ? [{ value: 'described' as const, label: 'As lanyard.json says' }] : []),
-  ];
-  return (
-    <section className={`${controls.panel} ${css.fields}`} aria-label="Tasks">
-      <div className={css.split}>
-        <h2>Tasks</h2>
-        <Segmented label="How it is split" value={form.split} options={options} onChange={(split) => editForm({ split })} />
-        {count !== null && <span className={css.soft}>{plural(count, 'task')}</span>}
-      </div>
-      {form.split === 'frames' && (
-        <div className={css.row}>
-          <Text name="frames" label="Frames" form={form} problems={problems} help="1-240, 1-240x2 or 1,5,9-12" />
-          <Text name="chunk" label="Frames a task" form={form} problems={problems} />
-        </div>
-      )}
-      {form.split === 'count' && (
-        <div className={css.row}>
-          <Text name="count" label="Tasks" form={form} problems={problems} help="{index} counts from 0" />
-        </div>
-      )}
-      {(count ?? 0) > 3 && <CanaryField form={form} />}
-    </section>
-  );
-}
-
-function NeedFields({ form, problems }: FieldsProps) {
-  return (
-    <section className={`${controls.panel} ${css.fields}`} aria-label="What each task needs">
-      <h2>What each task needs</h2>
-      <div className={css.row}>
-        <Text name="cpu" label="CPU cores" form={form} problems={problems} />
-        <Text name="ramMb" label="Memory, MiB" form={form} problems={problems} />
-        <Text name="gpus" label="GPUs" form={form} problems={problems} />
-      </div>
-      <div className={css.row}>
-        <Text name="labels" label="Labels of the node" form={form} problems={problems} help="Separated by commas" />
-        <Text name="timeoutMinutes" label="Timeout, minutes" form={form} problems={problems} />
-        <Text name="maxRetries" label="Retries" form={form} problems={problems} />
-        <Text name="priority" label="Priority" form={form} problems={problems} help="0 to 100; higher goes first" />
-      </div>
-    </section>
-  );
-}
-
-interface TextProps extends FieldsProps {
-  readonly name: keyof Form;
-  readonly label: string;
-  readonly help?: string;
-}
-
-function Text({ name, label, help, form, problems }: TextProps) {
-  return (
-    <Field label={label} problem={problems[name]} {...(help === undefined ? {} : { help })}>
-      {(input) => <input {...input} value={form[name]} onChange={(event) => editForm({ [name]: event.target.value })} />}
-    </Field>
   );
 }
 
