@@ -77,17 +77,18 @@ describe('work that wants a node for itself', () => {
   test('does not wait for ever on a farm that is busy with small work: a node is kept free for it', () => {
     const world = new TestFarm();
     world.join('ash', { maxParallel: 2 });
-    world.submit(1, { taskCount: 1_000 });
+    world.submit(1, { taskCount: 2 });
     world.submit(2, { policy: policy({ exclusive: true }) });
+    world.submit(3, { taskCount: 1_000 });
     let next = 0;
     // Without it one of the two slots would always be taken again.
     for (let round = 0; round < 20 && world.jobState(2) !== 'ASSIGNED'; round++) {
       world.passAlive(10_000, 'ash');
       const live = [...(world.farm.nodes.values().next().value?.tasks ?? [])];
       const task = live[next++ % live.length];
-      if (task !== undefined) world.end(`1.${task.index}.1`);
+      if (task !== undefined) world.end(`${task.job.id}.${task.index}.1`);
       if (world.farm.earmarked.size > 0 && world.jobState(2) !== 'ASSIGNED')
-        expect(explainJob(world.farm, 1 as JobId).obstacles[0]?.message).toBe(
+        expect(explainJob(world.farm, 3 as JobId).obstacles[0]?.message).toBe(
           '1 node that can serve it is kept free for work that has waited long',
         );
     }
@@ -96,11 +97,23 @@ describe('work that wants a node for itself', () => {
     expect(world.assigned()).toHaveLength(2);
   });
 
+  test('has no node kept free while it is not next, however long it waits', () => {
+    const world = new TestFarm();
+    world.join('ash', { maxParallel: 2 });
+    world.submit(1, { taskCount: 9 });
+    world.submit(2, { policy: policy({ exclusive: true }) });
+    world.passAlive(100_000, 'ash');
+    world.end('1.0.1');
+    expect(world.assigned()).toEqual(['1.2.1@ash']);
+    expect(world.farm.earmarked.size).toBe(0);
+  });
+
   test('gives the node free again when it is cancelled, and never takes one from a higher priority', () => {
     const world = new TestFarm();
     world.join('ash', { maxParallel: 2 });
-    world.submit(1, { taskCount: 9, priority: 60 });
+    world.submit(1, { taskCount: 2, priority: 60 });
     world.submit(2, { policy: policy({ exclusive: true }) });
+    world.submit(3, { taskCount: 9, priority: 60 });
     world.passAlive(100_000, 'ash');
     world.end('1.0.1');
     expect(world.farm.earmarked.size).toBe(0);

@@ -1,16 +1,17 @@
 import { fitsEmpty, isServing, limitsAllow } from './leases.ts';
 import type { FarmNode, QueueClass } from './model.ts';
-import { hasWaiting, headOf } from './queue.ts';
+import { hasWaiting } from './queue.ts';
+import { headOf } from './ranking.ts';
 import { type FarmState, markNode } from './state.ts';
 
 /**
  * Nodes that are kept free for a class. Work that needs much of a node, or all of it, would never start on a farm that is busy with
- * small work: whatever comes free is taken at once. So a class that has waited long, with nothing of it placed, gets a node kept free
- * for it; and so does one that other work makes room for (`preemption.ts`).
+ * small work: whatever comes free is taken at once. So a class that has waited long, with nothing of it placed although it is next, gets
+ * a node kept free for it; and so does one that other work makes room for (`preemption.ts`).
  */
-export const KEEP_FREE_AFTER_MS = 60_000;
+const KEEP_FREE_AFTER_MS = 60_000;
 
-/** A node has something free, but not enough for the class: perhaps it is time to let it run empty. */
+/** A node has something free, but not enough for the class, which goes before all that would: perhaps it is time to let it run empty. */
 export function considerEarmark(farm: FarmState, node: FarmNode, queueClass: QueueClass): void {
   if (node.earmark !== null || queueClass.earmarks.size > 0) return;
   if (farm.now.elapsedMs - queueClass.waitingSinceMs < KEEP_FREE_AFTER_MS) return;

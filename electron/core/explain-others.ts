@@ -5,7 +5,8 @@ import { canaryObstacles, explainJob, hindrancesOf, limitObstacles } from './exp
 import { slotsOf } from './leases.ts';
 import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { availabilityOf, statusOf } from './queries.ts';
-import { firstJobs, hasWaiting } from './queue.ts';
+import { hasWaiting } from './queue.ts';
+import { firstJobs } from './ranking.ts';
 import { canaryEnded, isFresh } from './rows.ts';
 import type { FarmState } from './state.ts';
 

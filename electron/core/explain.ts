@@ -3,12 +3,14 @@ import { failingParts, type LabelExpression } from '../../shared/label-expressio
 import type { Explanation } from '../../shared/view.ts';
 import { mayTake } from './earmarks.ts';
 import { usageOf } from './fairness.ts';
+import { firstOfLane, standsBefore } from './lanes.ts';
 import { type Constraint, hasLabel, labelsOf, misfits, slotsOf } from './leases.ts';
 import type { FarmNode, Job, QueueClass } from './model.ts';
 import { isOpen } from './open-nodes.ts';
 import { cannotServe } from './placement.ts';
 import { availabilityOf } from './queries.ts';
-import { firstOfLane, isAtCap, isAtOwnCap, standsBefore } from './queue.ts';
+import { isAtOwnCap } from './queue.ts';
+import { isAtCap } from './ranking.ts';
 import { reliefFor } from './relief.ts';
 import { canaryEnded, freshOfCanary, isFresh, openTasks, waitingTasks } from './rows.ts';
 import type { FarmState } from './state.ts';

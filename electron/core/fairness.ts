@@ -1,5 +1,6 @@
 import type { OwnerRow, Requirements } from '../../shared/job.ts';
 import { Owner, type Task } from './model.ts';
+import { rescaleRanks } from './ranking.ts';
 import type { FarmState } from './state.ts';
 
 /**
@@ -81,6 +82,6 @@ function growth(farm: FarmState): number {
 function rescale(farm: FarmState): void {
   const factor = growth(farm);
   for (const owner of farm.owners.values()) owner.share /= factor;
-  for (const { buckets } of farm.classes.values()) for (const { lanes } of buckets) for (const lane of lanes.values()) lane.share /= factor;
+  rescaleRanks(farm, factor);
   farm.sharesSinceMs = farm.now.elapsedMs;
 }

@@ -2,11 +2,13 @@ import { isTerminal } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { nextDeadline } from './deadlines.ts';
 import { mayTake } from './earmarks.ts';
+import { firstOf, standsBefore } from './lanes.ts';
 import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
 import { type Demand, type FarmNode, FIT, type Job, type Lane } from './model.ts';
 import { nextCheck } from './nodes.ts';
 import { cannotServe } from './placement.ts';
-import { belongsInQueue, firstJobs, isAtCap, standsBefore } from './queue.ts';
+import { belongsInQueue } from './queue.ts';
+import { firstJobs, isAtCap } from './ranking.ts';
 import { canaryEnded, freshTasks, isFresh, openFreshTasks, taskCounts } from './rows.ts';
 import { type FarmState, noCounts } from './state.ts';
 import { stateOf } from './tasks.ts';
@@ -199,12 +201,25 @@ function checkQueue(farm: FarmState, found: string[]): void {
 
 function checkLane(lane: Lane, found: string[]): void {
   const name = `the lane of ${lane.owner.name}`;
-  const inHeap = lane.bucket.heap.filter((other) => other === lane).length;
-  if (inHeap !== (lane.standing === 'in' ? 1 : 0)) found.push(`${name} is ${lane.standing} and stands in its heap ${inHeap} times`);
+  const inHeap = lane.bucket.heap.items.includes(lane);
+  if (inHeap !== (lane.standing === 'in')) found.push(`${name} is ${lane.standing}, its heap disagrees`);
   if (lane.live > 0 && lane.standing === 'out') found.push(`${name} has jobs and takes no part`);
   if ((lane.standing === 'blocked') !== lane.owner.blockedLanes.has(lane)) found.push(`${name} is ${lane.standing}, its owner disagrees`);
   if (lane.standing === 'blocked' && !isAtCap(lane.owner)) found.push(`${name} is blocked for nothing`);
   if (lane.share > lane.owner.share) found.push(`${name} stands further back than its owner`);
+  if (lane.live > 0) checkTurn(lane, name, found);
+}
+
+function checkTurn(lane: Lane, name: string, found: string[]): void {
+  const { turn, owner } = lane;
+  if (!lane.isRanked || turn.lanes.items.filter((other) => other === lane).length !== 1) found.push(`${name} is not in its turn once`);
+  if (lane.position > (firstOf(lane)?.position ?? 0)) found.push(`${name} stands further back than its first job`);
+  const times = turn.tier.turns.items.filter((other) => other === turn).length;
+  if (times !== (turn.standing === 'in' ? 1 : 0)) found.push(`the turn of ${owner.name} is ${turn.standing}, its tier disagrees`);
+  if (turn.standing === 'out') found.push(`the turn of ${owner.name} takes no part and has jobs`);
+  if (turn.standing === 'blocked' && !isAtCap(owner)) found.push(`the turn of ${owner.name} is blocked for nothing`);
+  if (turn.share > owner.share) found.push(`the turn of ${owner.name} stands further back than its owner`);
+  if (turn.standing === 'in' && turn.position > lane.position) found.push(`the turn of ${owner.name} stands further back than its lanes`);
 }
 
 /** Exactly the attempts that may be asked to make room are noted, each at the priority of its job. */

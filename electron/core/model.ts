@@ -6,6 +6,7 @@ import type { Phase } from '../../shared/protocol.ts';
 import type { Canary } from './canary.ts';
 import type { JobPolicy, Until } from './events.ts';
 import type { Gate } from './gate.ts';
+import type { Heap } from './heap.ts';
 import { TaskTable } from './task-table.ts';
 
 /**
@@ -57,6 +58,8 @@ export class Owner {
   live = 0;
   /** Lanes that take no part while they have all that they may. */
   readonly blockedLanes = new Set<Lane>();
+  /** What they have waiting, descending by priority. */
+  readonly turns: Turn[] = [];
 
   constructor(name: string, weight: number, maxTasks: number) {
     this.name = name;
@@ -76,10 +79,27 @@ export interface Lane {
   returned: Job[];
   /** Jobs whose entry is here and valid. */
   live: number;
-  /** What it stands in the heap by: the owner's share, perhaps of some time ago; then its age. */
+  /** What it stands in its bucket by: the owner's share, perhaps of some time ago; then its age. */
   share: number;
   age: number;
   /** In its bucket's heap, set aside with its owner, or neither, because it is empty. */
+  standing: 'in' | 'blocked' | 'out';
+  readonly turn: Turn;
+  /** It is among the lanes of its turn, and stands there by this position of its first job, perhaps of some time ago. */
+  isRanked: boolean;
+  position: number;
+}
+
+/** All that one owner has waiting at one priority. */
+export interface Turn {
+  readonly priority: number;
+  readonly tier: Tier;
+  readonly owner: Owner;
+  readonly lanes: Heap<Lane>;
+  /** What it stands in its tier by, perhaps of some time ago: the owner's share, then the position of their first job. */
+  share: number;
+  position: number;
+  /** In its tier's heap, set aside because its owner has all that they may, or neither, because it is empty. */
   standing: 'in' | 'blocked' | 'out';
 }
 
@@ -88,10 +108,15 @@ export interface Bucket {
   readonly priority: number;
   readonly queueClass: QueueClass;
   readonly lanes: Map<Owner, Lane>;
-  /** Binary heap by `lanesBefore`. */
-  readonly heap: Lane[];
+  readonly heap: Heap<Lane>;
   /** Jobs in its lanes. */
   live: number;
+}
+
+/** The owners who wait at one priority. */
+export interface Tier {
+  readonly priority: number;
+  readonly turns: Heap<Turn>;
 }
 
 /** Jobs that need the same of a node. */

@@ -1,6 +1,7 @@
 import type { CoordinatorEvent, Move } from './events.ts';
+import { standsBefore } from './lanes.ts';
 import type { Job } from './model.ts';
-import { moveInQueue, standsBefore } from './queue.ts';
+import { moveInQueue } from './queue.ts';
 import { rowOfJob } from './rows.ts';
 import { type FarmState, jobChanged } from './state.ts';
 

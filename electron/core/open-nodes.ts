@@ -1,7 +1,7 @@
 import { mayTake } from './earmarks.ts';
 import { fitBits, fitsEmpty, fitsNow, isServing } from './leases.ts';
 import { type FarmNode, FIT, type Job, type QueueClass } from './model.ts';
-import { headOf } from './queue.ts';
+import { headOf } from './ranking.ts';
 
 /** The nodes that are open to a class: every node that fits now is in its list; others may be, until somebody looks. */
 

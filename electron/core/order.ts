@@ -1,6 +1,6 @@
+import { standsBefore } from './lanes.ts';
 import type { Job, Owner, QueueClass } from './model.ts';
 import { openHead } from './open-nodes.ts';
-import { standsBefore } from './queue.ts';
 
 /** A class with something to place, and somewhere to place it as far as is known. */
 interface Candidate {

@@ -2,14 +2,15 @@ import { holds } from '../../shared/label-expression.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { takeReady } from './dependencies.ts';
-import { considerEarmark, dropEarmark, KEEP_FREE_AFTER_MS, reviewEarmarks, spendEarmark } from './earmarks.ts';
+import { considerEarmark, dropEarmark, reviewEarmarks, spendEarmark } from './earmarks.ts';
 import { prepay } from './fairness.ts';
 import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, slotsOf } from './leases.ts';
 import { type Activity, activityOf, type FarmNode, FIT, type Job, NONE, type QueueClass, Task } from './model.ts';
 import { isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-nodes.ts';
 import { PlacementOrder } from './order.ts';
 import { leastUrgent, makeRoom, notePreemptible } from './preemption.ts';
-import { firstJobs, goesBefore, hasWaiting, headOf, highestWaiting, park, unpark } from './queue.ts';
+import { hasWaiting, highestWaiting, park, unpark } from './queue.ts';
+import { firstFitting, firstJobs } from './ranking.ts';
 import { freshOfCanary, openFreshTasks, rowOfTask } from './rows.ts';
 import { type FarmState, markClass, markNode, nodeChanged } from './state.ts';
 import { moveTask, settleJob } from './tasks.ts';
@@ -52,27 +53,18 @@ function unmark(marked: { isDirty: boolean }[]): void {
 }
 
 /**
- * The usual case on a busy farm: one node has something free, and whatever waits fits nowhere else. Then the best head is found
- * by one look at each class, and no list is made only to be thrown away.
+ * The usual case on a busy farm: one node has something free, and whatever waits fits nowhere else. Then the first of all that waits and
+ * fits the node is found at once, and no list is made only to be thrown away.
  * @returns true when the node is full again; false when it takes more than this, and nothing but placements was done
  */
 function fillAlone(farm: FarmState, node: FarmNode): boolean {
-  const longSinceMs = farm.now.elapsedMs - KEEP_FREE_AFTER_MS;
   while (isServing(node)) {
-    let best: Job | undefined;
-    for (const queueClass of farm.classes.values()) {
-      const priority = highestWaiting(queueClass);
-      if (priority < 0) continue;
-      if (queueClass.open.length > 0 && !isSaturated(queueClass)) return false;
-      if (queueClass.waitingSinceMs < longSinceMs && !isOpen(node, queueClass)) considerEarmark(farm, node, queueClass);
-      if (best !== undefined && priority < best.priority) continue;
-      const head = headOf(queueClass);
-      if (head === undefined || (best !== undefined && !goesBefore(head, best))) continue;
-      if (limitsAllow(queueClass.demand) && isOpen(node, queueClass)) best = head;
-    }
-    if (best === undefined) return false;
-    listWhenOpen(node, best.shared.queueClass);
-    if (placeJob(farm, best) !== 'yes') return false;
+    // What has room elsewhere is marked, or had it already when it was looked at last.
+    for (const queueClass of farm.dirtyClasses) if (hasWaiting(queueClass) && !isSaturated(queueClass)) return false;
+    const next = nextFor(farm, node);
+    if (next === undefined) return false;
+    listWhenOpen(node, next.shared.queueClass);
+    if (placeJob(farm, next) !== 'yes') return false;
     if (node.usedSlots >= slotsOf(node) || node.exclusive > 0) return farm.dirtyNodes.length === 1;
   }
   return false;
@@ -169,12 +161,18 @@ export function cannotServe(farm: FarmState, job: Job, node: FarmNode): boolean 
 
 function offerNode(farm: FarmState, node: FarmNode): void {
   if (!isServing(node)) return;
-  for (const queueClass of farm.classes.values()) {
-    const isListed = listWhenOpen(node, queueClass);
-    if (!hasWaiting(queueClass)) continue;
-    if (isListed) markClass(farm, queueClass);
-    else considerEarmark(farm, node, queueClass);
-  }
+  nextFor(farm, node);
+  for (const queueClass of farm.classes.values()) if (listWhenOpen(node, queueClass) && hasWaiting(queueClass)) markClass(farm, queueClass);
+}
+
+/** @returns the job that goes first of all that fit the node now. For those before it that do not, the node may be kept free. */
+function nextFor(farm: FarmState, node: FarmNode): Job | undefined {
+  return firstFitting(farm, (queueClass) => {
+    if (!limitsAllow(queueClass.demand)) return false;
+    const fits = isOpen(node, queueClass);
+    if (!fits) considerEarmark(farm, node, queueClass);
+    return fits;
+  });
 }
 
 /** @returns false when nothing of the class can be placed now */

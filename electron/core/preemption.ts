@@ -4,7 +4,7 @@ import { scheduleCheck } from './deadlines.ts';
 import { earmark } from './earmarks.ts';
 import { fitsEmpty, fitsWithout, isServing, limitsAllow } from './leases.ts';
 import type { FarmNode, Job, QueueClass, Task } from './model.ts';
-import { headOf } from './queue.ts';
+import { headOf } from './ranking.ts';
 import { openTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
 

@@ -2,7 +2,8 @@ import type { NodeDescription } from '../../shared/node.ts';
 import { couldServe, describe, fitsEmpty, fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
 import { FarmNode, type Job, type QueueClass } from './model.ts';
 import type { Machine, Need, ProvisionView } from './provisioning.ts';
-import { firstJobs, goesBefore, hasWaiting, headOf } from './queue.ts';
+import { goesBefore, hasWaiting } from './queue.ts';
+import { firstJobs, headOf } from './ranking.ts';
 import { openTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
 

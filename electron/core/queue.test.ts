@@ -5,7 +5,8 @@ import { sharePolicy, unsharePolicy } from './classes.ts';
 import { ownerOf } from './fairness.ts';
 import { CONFIG, policy } from './farm.fixture.ts';
 import { Job } from './model.ts';
-import { belongsInQueue, firstJobs, goesBefore, headOf, leaveQueue, moveInQueue, updateQueue } from './queue.ts';
+import { belongsInQueue, goesBefore, leaveQueue, moveInQueue, updateQueue } from './queue.ts';
+import { firstJobs, headOf } from './ranking.ts';
 import { createFarm, type FarmState } from './state.ts';
 
 function queued(farm: FarmState, id: number, priority = 50, owner = 'ann'): Job {

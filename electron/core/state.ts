@@ -4,7 +4,7 @@ import type { FarmConfig } from './config.ts';
 import type { CoordinatorEffect } from './effects.ts';
 import type { Now } from './events.ts';
 import { JobTable } from './job-table.ts';
-import type { FarmNode, Job, Limit, Owner, QueueClass, SharedPolicy, Task } from './model.ts';
+import type { FarmNode, Job, Limit, Owner, QueueClass, SharedPolicy, Task, Tier } from './model.ts';
 
 /** The whole farm in memory. Only the files of this folder write to it; everybody else reads through `queries.ts`. */
 export interface FarmState {
@@ -16,6 +16,8 @@ export interface FarmState {
   readonly owners: Map<string, Owner>;
   /** Steady clock; since when owners' shares are summed. */
   sharesSinceMs: number;
+  /** What waits, descending by priority. */
+  readonly tiers: Tier[];
   readonly policies: Map<string, SharedPolicy>;
   readonly classes: Map<string, QueueClass>;
   /** Ordinals of classes that are gone. */
@@ -66,6 +68,7 @@ export function createFarm(config: FarmConfig): FarmState {
     nodes: new Map(),
     owners: new Map(),
     sharesSinceMs: 0,
+    tiers: [],
     policies: new Map(),
     classes: new Map(),
     freeOrdinals: [],
