@@ -5,6 +5,7 @@ import type { Desktop } from '../client/ipc-client.ts';
 import { toastDone, toastError } from '../store/toasts.ts';
 import { controls, ErrorNote, Field } from '../ui/controls.tsx';
 import logo from './lanyard.svg';
+import { PairFarm } from './PairFarm.tsx';
 import { go } from './router.ts';
 import css from './Welcome.module.css';
 
@@ -20,13 +21,22 @@ interface DesktopWelcomeProps {
 export function DesktopWelcome({ desktop, membership: { device, keyProtection }, link, onFarm }: DesktopWelcomeProps) {
   return (
     <main className={css.page}>
-      <div className={css.card}>
+      <div className={`${css.card} ${css.wide}`}>
         <img src={logo} alt="" width={44} height={44} />
         <h1>Welcome to Lanyard</h1>
         <p className={css.lead}>A farm is the machines that share one queue. Start one here, or let this machine join one.</p>
-        <CreateFarm desktop={desktop} onFarm={onFarm} />
-        <hr className={css.rule} />
-        <JoinFarm desktop={desktop} link={link} onFarm={onFarm} />
+        <div className={css.ways}>
+          <section className={css.part} aria-label="A farm of its own">
+            <h2>Start a farm</h2>
+            <CreateFarm desktop={desktop} onFarm={onFarm} />
+          </section>
+          <section className={css.part} aria-label="A farm that is there">
+            <h2>Be part of one</h2>
+            <JoinFarm desktop={desktop} link={link} onFarm={onFarm} />
+            <hr className={css.rule} />
+            <PairFarm desktop={desktop} onFarm={onFarm} />
+          </section>
+        </div>
         <p className={controls.help}>
           This machine is <strong>{device.name}</strong>, <code>{device.fingerprint}</code>. Its key{' '}
           {keyProtection === 'keyring'
@@ -118,9 +128,9 @@ function JoinFarm({ desktop, link, onFarm }: PartProps & { readonly link: string
   };
   return (
     <form className={css.part} onSubmit={submit}>
-      <Field label="Invite" help="An administrator of the farm makes one, under Settings or with `lanyard invite`.">
+      <Field label="Invite" help="An administrator of the farm makes one under Settings.">
         {(input) => (
-          <textarea {...input} rows={3} spellCheck={false} value={invite} required onChange={(event) => setInvite(event.target.value)} />
+          <textarea {...input} rows={2} spellCheck={false} value={invite} required onChange={(event) => setInvite(event.target.value)} />
         )}
       </Field>
       {error !== null && <ErrorNote error={error} />}

@@ -1,3 +1,4 @@
+import { parseInvite } from '../../electron/trust/invite-text.ts';
 import { createHome, type Home } from './support/home.ts';
 import { expect, test, watchConsole } from './support/test.ts';
 import { trayLabels } from './support/tray.ts';
@@ -21,7 +22,7 @@ async function install(wish: Parameters<typeof createHome>[0]): Promise<Home> {
 }
 
 test('a first run listens nowhere, makes a farm, and renders the sample', async () => {
-  test.setTimeout(180_000);
+  test.setTimeout(240_000);
   const home = await install({ hasFarm: false });
   const app = await home.start();
   const window = await app.firstWindow();
@@ -34,7 +35,7 @@ test('a first run listens nowhere, makes a farm, and renders the sample', async 
   await window.getByLabel('Name of the new farm').fill('Render lab');
   await window.getByRole('button', { name: 'Start a farm' }).click();
   await expect(window.getByRole('heading', { name: 'path tracer' })).toBeVisible();
-  await expect(window.getByText('12 of 12 tasks ended')).toBeVisible({ timeout: 120_000 });
+  await expect(window.getByText('12 of 12 tasks ended')).toBeVisible({ timeout: 180_000 });
   await expect(window.getByRole('navigation')).toContainText('Render lab');
   expect(problems).toEqual([]);
 });
@@ -72,6 +73,54 @@ test('a second install joins by an invite, is let in, works from the tray, and i
   window = await app.firstWindow();
   await expect(window.getByRole('heading', { name: 'This machine works for farm' })).toBeVisible();
   await run();
+});
+
+test('two people compare six digits on both screens: the same ones let the second install in, and it takes tasks', async () => {
+  const first = await install({});
+  const office = await (await first.start()).firstWindow();
+  await office.getByRole('link', { name: 'Settings' }).click();
+  const admin = await first.client();
+  const [address = ''] = parseInvite((await admin.call('createInvite', { body: {} })).text).addresses;
+  const second = await install({ hasFarm: false, settings: { worker: { name: 'laptop', labels: { only: 'laptop' } } } });
+  const app = await second.start();
+  const window = await app.firstWindow();
+  const ask = async () => {
+    await window.getByLabel('Address of the coordinator').fill(address);
+    await window.getByRole('button', { name: 'Ask to be let in' }).click();
+    const digits = await window.getByLabel('Six digits', { exact: true }).textContent();
+    expect(digits).toMatch(/^\d{3} \d{3}$/);
+    await expect(office.getByLabel('Six digits', { exact: true })).toHaveText(digits ?? '');
+  };
+  await ask();
+  await window.getByRole('button', { name: 'They differ' }).click();
+  await expect(window.getByRole('alert')).toContainText('The pairing failed');
+  await office.getByRole('button', { name: 'Turn away' }).click();
+  await expect(office.getByLabel('Six digits', { exact: true })).toHaveCount(0);
+  await ask();
+  await window.getByRole('button', { name: 'They are the same' }).click();
+  await expect(window.getByText('An administrator now has to let this machine in.')).toBeVisible();
+  await office.getByRole('button', { name: 'Let in' }).click();
+  await expect(window.getByRole('heading', { name: 'This machine works for farm' })).toBeVisible();
+  await expect.poll(() => trayLabels(app)).toContain('Ready for work');
+  const spec = { command: 'true', image: null, requirements: { cpu: 0.1, ramMb: 32, labels: ['only=laptop'] } };
+  const { id } = await admin.call('submitJob', { body: spec });
+  await expect.poll(async () => (await admin.call('getJob', { params: { job: id } })).state).toBe('COMPLETED');
+});
+
+test('where no farm announces itself, the first window says so', async () => {
+  const home = await install({ hasFarm: false });
+  const window = await (await home.start()).firstWindow();
+  await window.getByRole('button', { name: 'Look for farms on this network' }).click();
+  // Another machine of this network may have one.
+  await expect(
+    window
+      .getByText('No farm announces itself here.')
+      .or(window.getByText(/coordinated by/))
+      .first(),
+  ).toBeVisible();
+  await window.getByLabel('Address of the coordinator').fill('127.0.0.1:9');
+  await window.getByRole('button', { name: 'Ask to be let in' }).click();
+  await expect(window.getByRole('alert')).toBeVisible();
 });
 
 test('a second install that may submit sees the queue of the coordinator through its own key', async () => {

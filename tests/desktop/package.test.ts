@@ -81,12 +81,12 @@ test('it brings the terms of all that it is made of', () => {
 });
 
 test('a first run makes a farm and renders the sample; a second install joins by a link and takes tasks', async () => {
-  test.setTimeout(180_000);
+  test.setTimeout(240_000);
   const first = await install({ hasFarm: false });
   const window = await start(first).firstWindow();
   await window.getByLabel('Name of the new farm').fill('Render lab');
   await window.getByRole('button', { name: 'Start a farm' }).click();
-  await expect(window.getByText('12 of 12 tasks ended')).toBeVisible({ timeout: 120_000 });
+  await expect(window.getByText('12 of 12 tasks ended')).toBeVisible({ timeout: 180_000 });
   const admin = await first.client();
   const { link } = await admin.call('createInvite', { body: { role: 'worker', approve: true } });
   const second = await install({ hasFarm: false, settings: { worker: { name: 'second', labels: { only: 'second' } } } });
@@ -142,7 +142,7 @@ test('its window closes into the tray and the task goes on; a second start opens
 });
 
 test('at log-out it hands its task back, and after a crash it finds its farm again: the task runs in the next life', async () => {
-  test.setTimeout(180_000);
+  test.setTimeout(240_000);
   const home = await install();
   const first = await startUp(home, ['--hidden']);
   const { id } = await (await home.client()).call('submitJob', { body: waiting(home) });

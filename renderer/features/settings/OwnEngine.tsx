@@ -10,6 +10,10 @@ import { Panel } from './Panel.tsx';
 import css from './SettingsPage.module.css';
 
 const FINE: readonly EngineState['state'][] = ['ready', 'off'];
+const PAGES = [
+  ['install-docker', 'Docker'],
+  ['install-podman', 'Podman'],
+] as const;
 const TITLES: Readonly<Record<EngineState['state'], string>> = {
   ready: 'Ready',
   off: 'Not used',
@@ -43,7 +47,6 @@ function useEngine(desktop: Desktop) {
 /** The container engine of this machine: its version, or what to do to have one. */
 export function OwnEngine({ desktop }: { readonly desktop: Desktop }) {
   const { engine, problem, isBusy, look, start } = useEngine(desktop);
-  const isFine = engine === undefined || FINE.includes(engine.state);
   return (
     <Panel
       title="Containers on this machine"
@@ -59,19 +62,19 @@ export function OwnEngine({ desktop }: { readonly desktop: Desktop }) {
         </p>
       )}
       {problem !== null && <ErrorNote error={problem} />}
-      {!isFine && (
+      {engine !== undefined && !FINE.includes(engine.state) && (
         <div className={css.line}>
           {engine.canStart && (
             <button type="button" className={controls.primary} disabled={isBusy} onClick={start}>
               <Play aria-hidden /> {isBusy ? 'Starting…' : 'Start it'}
             </button>
           )}
-          <button type="button" className={controls.button} onClick={() => void desktop.openPage('install-docker')}>
-            <ExternalLink aria-hidden /> How to install Docker
-          </button>
-          <button type="button" className={controls.button} onClick={() => void desktop.openPage('install-podman')}>
-            <ExternalLink aria-hidden /> How to install Podman
-          </button>
+          {(engine.state === 'absent' || engine.state === 'old') &&
+            PAGES.map(([page, name]) => (
+              <button key={page} type="button" className={controls.button} onClick={() => void desktop.openPage(page)}>
+                <ExternalLink aria-hidden /> How to install {name}
+              </button>
+            ))}
         </div>
       )}
       {engine?.command != null && (

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 /** A display without a screen, where that is how windows are shown. The server chooses a free number and says it once it is ready. @returns how to end it */
 export async function startDisplay(): Promise<() => void> {
   if (process.platform !== 'linux') return () => {};
-  const server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1600x1000x24', '-nolisten', 'tcp'], {
+  const server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1920x1080x24', '-nolisten', 'tcp'], {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   });
   const failed = once(server, 'exit').then(() => Promise.reject(new Error('Xvfb did not start')));
