@@ -7,7 +7,7 @@ import { createIpcClient, type DesktopClient, ipcBridge } from '../client/ipc-cl
 import { forgetToken, keepToken, takeToken } from '../client/session.ts';
 import { startBridge } from '../store/bridge.ts';
 import { farmStore, useFarm } from '../store/farm-store.ts';
-import { notifyOfEnds } from '../store/job-notifications.ts';
+import { notifyOfCanaries, notifyOfEnds } from '../store/job-notifications.ts';
 import { Toasts } from '../ui/Toasts.tsx';
 import { DesktopScreens } from './DesktopScreens.tsx';
 import { Shell } from './Shell.tsx';
@@ -24,7 +24,9 @@ export function App() {
 
   useEffect(
     () =>
-      client === null || 'desktop' in client ? undefined : startBridge(client, farmStore, { ended: (jobs) => notifyOfEnds(client, jobs) }),
+      client === null || 'desktop' in client
+        ? undefined
+        : startBridge(client, farmStore, { ended: (jobs) => notifyOfEnds(client, jobs), waiting: notifyOfCanaries }),
     [client],
   );
   // A link with a token may be opened in a tab that is already here.

@@ -44,9 +44,11 @@ function bridge() {
   };
   const store = createFarmStore();
   const over: number[] = [];
+  const asking: number[] = [];
   const stop = startBridge(client as LanyardClient, store, {
     schedule: (run) => frames.push(run),
     ended: (jobs) => over.push(...jobs.map(({ id }) => id)),
+    waiting: (jobs) => asking.push(...jobs.map(({ id }) => id)),
   });
   const send = (event: ViewEvent) => listener?.event(event);
   send({ type: 'snapshot', cursor: 0, farm: { id: 'f', name: 'farm' }, jobs: [job(2), job(1)], nodes: [], totals: TOTALS });
@@ -54,7 +56,7 @@ function bridge() {
     for (const run of frames.splice(0)) run();
   };
   frame();
-  return { store, send, frame, frames, over, stop, state: (link: Parameters<WatchListener['state']>[0]) => listener?.state(link) };
+  return { store, send, frame, frames, over, asking, stop, state: (link: Parameters<WatchListener['state']>[0]) => listener?.state(link) };
 }
 
 test('what comes between two frames is written once, and other rows stay the same objects', () => {
@@ -123,4 +125,16 @@ test('who one is is asked when the connection lives, and nothing is written afte
   stop();
   frame();
   expect(store.getState().jobs.has(9)).toBe(false);
+});
+
+test('a canary that somebody has to approve is told of once, when it begins to wait', () => {
+  const { send, frame, asking } = bridge();
+  send(delta([{ ...job(1), canaryPhase: 'running' }]));
+  frame();
+  expect(asking).toEqual([]);
+  send(delta([{ ...job(1), canaryPhase: 'waiting' }]));
+  frame();
+  send(delta([{ ...job(1), canaryPhase: 'waiting', priority: 7 }]));
+  frame();
+  expect(asking).toEqual([1]);
 });

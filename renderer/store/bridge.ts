@@ -11,6 +11,8 @@ interface BridgeOptions {
   readonly schedule?: Schedule;
   /** Told of the jobs that ended between two frames; not of those that ended while the coordinator was away. */
   readonly ended?: (jobs: readonly JobView[]) => void;
+  /** The same of those whose canary somebody has to approve from now on. */
+  readonly waiting?: (jobs: readonly JobView[]) => void;
 }
 
 const HIDDEN_MS = 1_000;
@@ -24,7 +26,7 @@ const nextFrame: Schedule = (run) => {
  * job that changed ten times is written once, and what is gathered never exceeds the farm itself.
  */
 export function startBridge(client: LanyardClient, store: FarmStore, options: BridgeOptions = {}): Stop {
-  const { schedule = nextFrame, ended } = options;
+  const { schedule = nextFrame, ended, waiting } = options;
   let gathered = emptyChanges();
   let isScheduled = false;
   let hasStopped = false;
@@ -35,8 +37,10 @@ export function startBridge(client: LanyardClient, store: FarmStore, options: Br
     const changes = gathered;
     gathered = emptyChanges();
     const over = ended === undefined ? [] : justEnded(store.getState(), changes);
+    const asking = waiting === undefined ? [] : justWaiting(store.getState(), changes);
     store.setState(applied(store.getState(), changes));
     if (over.length > 0) ended?.(over);
+    if (asking.length > 0) waiting?.(asking);
   };
   const soon = () => {
     if (isScheduled) return;
@@ -123,6 +127,13 @@ function justEnded({ jobs, jobIds }: FarmData, changes: Changes): readonly JobVi
     const before = job === null ? undefined : jobs.get(job.id);
     return job !== null && isTerminal(job.state) && (before === undefined ? job.id > newest : !isTerminal(before.state));
   });
+}
+
+function justWaiting({ jobs }: FarmData, changes: Changes): readonly JobView[] {
+  if (changes.snapshot !== undefined) return [];
+  return [...changes.jobs.values()].filter(
+    (job): job is JobView => job?.canaryPhase === 'waiting' && jobs.get(job.id)?.canaryPhase !== 'waiting',
+  );
 }
 
 /** @returns whether members came or went */

@@ -14,13 +14,24 @@ const WORDS: Readonly<Partial<Record<JobView['state'], string>>> = {
 
 /** Tells of jobs that have just ended, by the browser's own notifications, where the person wants that and the job does. */
 export function notifyOfEnds(client: LanyardClient, ended: readonly JobView[]): void {
-  if (!preferences.getState().notify || typeof Notification === 'undefined' || Notification.permission !== 'granted') return;
+  if (!mayNotify()) return;
   if (ended.length > APART) {
     const failed = ended.filter(({ state }) => state !== 'COMPLETED').length;
     show(`${ended.length} jobs have ended`, failed === 0 ? 'All are complete.' : `${failed} of them did not complete.`, '#/jobs');
     return;
   }
   for (const job of ended) void tell(client, job);
+}
+
+/** Tells of jobs that go on only when somebody has looked at their first tasks. */
+export function notifyOfCanaries(waiting: readonly JobView[]): void {
+  if (!mayNotify()) return;
+  for (const { id, name } of waiting.slice(0, APART))
+    show(`${name} waits for approval`, 'Its first tasks have ended: look at what came out of them.', `#/jobs/${id}`);
+}
+
+function mayNotify(): boolean {
+  return preferences.getState().notify && typeof Notification !== 'undefined' && Notification.permission === 'granted';
 }
 
 async function tell(client: LanyardClient, { id, name, state, reason }: JobView): Promise<void> {

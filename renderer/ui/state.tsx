@@ -1,4 +1,16 @@
-import { Ban, CircleCheck, CircleDashed, CirclePause, CirclePlay, CircleX, Hourglass, Inbox, PackageOpen, TimerOff } from 'lucide-react';
+import {
+  Ban,
+  Bird,
+  CircleCheck,
+  CircleDashed,
+  CirclePause,
+  CirclePlay,
+  CircleX,
+  Hourglass,
+  Inbox,
+  PackageOpen,
+  TimerOff,
+} from 'lucide-react';
 import type { TaskCounts, TaskState } from '../../shared/job.ts';
 import { TASK_STATES } from '../../shared/job.ts';
 import type { JobView } from '../../shared/view.ts';
@@ -20,14 +32,21 @@ export const STATE_LOOKS: Readonly<Record<TaskState, { readonly word: string; re
 /** In the order in which a bar of progress shows them. */
 const BAR_ORDER: readonly TaskState[] = ['COMPLETED', 'FAILED', 'TIMED_OUT', 'CANCELLED', 'RUNNING', 'ASSIGNED'];
 
-export function StateChip({ state, held = false }: { readonly state: TaskState; readonly held?: boolean }) {
-  const isHeld = held && (state === 'QUEUED' || state === 'SUBMITTED');
+interface StateChipProps {
+  readonly state: TaskState;
+  readonly held?: boolean;
+  /** Of a job whose canary somebody has to approve. */
+  readonly waits?: boolean;
+}
+
+export function StateChip({ state, held = false, waits = false }: StateChipProps) {
+  const isHeld = !waits && held && (state === 'QUEUED' || state === 'SUBMITTED');
   const { word, colour, icon } = STATE_LOOKS[state];
-  const Icon = isHeld ? CirclePause : state === 'ASSIGNED' ? CircleDashed : icon;
+  const Icon = waits ? Bird : isHeld ? CirclePause : state === 'ASSIGNED' ? CircleDashed : icon;
   return (
     <span className={css.chip} data-state={state}>
       <Icon aria-hidden style={{ color: `color-mix(in srgb, ${colour} 82%, var(--text))` }} />
-      {isHeld ? 'On hold' : word}
+      {waits ? 'To approve' : isHeld ? 'On hold' : word}
     </span>
   );
 }

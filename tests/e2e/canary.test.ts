@@ -1,3 +1,4 @@
+import { AxeBuilder } from '@axe-core/playwright';
 import type { JobSpecInput } from '../../shared/job.ts';
 import { expect, SMALL, test } from './support/test.ts';
 
@@ -21,6 +22,11 @@ test('a canary waits with its pictures and a proposal; changed and approved, the
   await expect(panel.getByRole('list', { name: 'What came out of the first tasks' }).locator('img')).toHaveCount(3);
   await expect(panel.getByRole('link', { name: 'Task 3: shot-3.png' })).toBeVisible();
   await expect(page.getByText('3 of 7 tasks ended')).toBeVisible();
+  await expect(page.getByText('To approve')).toBeVisible();
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+  }
   await panel.getByRole('button', { name: 'Change' }).click();
   await panel.getByLabel('Memory, MiB').fill('nothing');
   await expect(panel.getByRole('button', { name: 'Approve with these' })).toBeDisabled();

@@ -9,7 +9,7 @@ import { downloadOutputs, uploadInput } from './support/input.ts';
 let farm: TestFarm;
 beforeAll(async () => {
   farm = await startFarm();
-  for (const name of ['mira', 'nova']) await farm.addWorker(name, { docker: true, maxParallel: 2 });
+  for (const name of ['mira', 'nova']) await farm.addWorker(name, { docker: true, host: true, maxParallel: 2 });
 });
 afterAll(() => farm?.close());
 
@@ -71,6 +71,76 @@ describe('templates', () => {
       ['blue', 1, 'COMPLETED'],
       ['blue', 3, 'FAILED'],
     ]);
+  });
+
+  test('CMake: every variant is configured, built and tested', async () => {
+    const files = {
+      'CMakeLists.txt':
+        'cmake_minimum_required(VERSION 3.10)\nproject(prog C)\noption(LOUD "" OFF)\nif(LOUD)\n  add_definitions(-DLOUD)\nendif()\nadd_executable(prog main.c)\nenable_testing()\nadd_test(NAME runs COMMAND prog)\n',
+      'main.c': '#include <stdio.h>\nint main(void) {\n#ifdef LOUD\n  puts("LOUD");\n#else\n  puts("quiet");\n#endif\n  return 0;\n}\n',
+    };
+    const values = { variants: 'LOUD=ON,OFF', results: 'build/prog', ramMb: 256, cpu: 1, image: await ensureImage('gcc') };
+    const { id, ended } = await run('cmake', files, values);
+    expect(ended).toMatchObject({ state: 'COMPLETED', taskCount: 2 });
+    expect(await farm.logOf(id, 0)).toContain('100% tests passed');
+    const { outputs } = await farm.client.call('listOutputs', { params: { job: id } });
+    expect(outputs.map(({ path }) => path)).toEqual(['build/prog', 'build/prog']);
+  });
+
+  test('npm: a task for each script, here on the machine itself', async () => {
+    const files = {
+      'package.json': JSON.stringify({
+        name: 'sums',
+        scripts: { build: "node -e \"require('fs').writeFileSync('built.txt', 'yes')\"", test: 'node -e "process.exit(1)"' },
+      }),
+    };
+    const job = await jobOf('npm', { values: { install: false, ramMb: 256, cpu: 0.5 } });
+    const { id } = await farm.submit({ ...job, image: null, input: await uploadInput(farm.client, files) });
+    const ended = await farm.untilEnded(id);
+    expect(ended).toMatchObject({ state: 'FAILED', taskCount: 2, counts: { COMPLETED: 1, FAILED: 1 } });
+    const { tasks } = await farm.client.call('listTasks', { params: { job: id } });
+    expect(tasks.map(({ parameters, state }) => [parameters['param.script'], state])).toEqual([
+      ['build', 'COMPLETED'],
+      ['test', 'FAILED'],
+    ]);
+  });
+
+  test('FFmpeg: segments are transcoded side by side and put together again, with the sound of the source', async () => {
+    const image = await ensureImage('ffmpeg');
+    // Five seconds of a test picture and a tone, made by the farm too.
+    const source = await farm.submit({
+      name: 'source',
+      image,
+      command: 'ffmpeg -nostdin -loglevel error -f lavfi -i testsrc=size=128x96:rate=10:duration=5 -f lavfi -i sine=duration=5 source.mkv',
+      outputs: ['source.mkv'],
+      requirements: { cpu: 1, ramMb: 512 },
+    });
+    expect(await farm.untilEnded(source.id)).toMatchObject({ state: 'COMPLETED' });
+    const values = { source: 'source.mkv', durationS: 5, segmentS: 2, ramMb: 512, cpu: 1, image };
+    const { submission } = await farm.client.call('renderTemplate', { params: { template: 'ffmpeg' }, body: { values, preset: 'proxy' } });
+    if (submission === undefined) throw new Error('the template makes one job');
+    const stages = submission.stages.map((stage) => ({ ...stage, inputsFrom: [...(stage.inputsFrom ?? []), source.id] }));
+    const { jobs } = await farm.client.call('submitStages', { body: { ...submission, stages } });
+    const ended = await Promise.all(jobs.map(({ id }) => farm.untilEnded(id)));
+    expect(ended.map(({ state, taskCount }) => [state, taskCount])).toEqual([
+      ['COMPLETED', 3],
+      ['COMPLETED', 1],
+    ]);
+    const joined = jobs[1] as (typeof jobs)[number];
+    expect([...(await downloadOutputs(farm.client, joined.id)).keys()]).toEqual(['video.mkv']);
+    // What came out is looked at by its own maker: half the size, all of the time, and both streams.
+    const probe = await farm.submit({
+      name: 'probe',
+      image,
+      command: 'ffprobe -v error -show_entries stream=codec_name,width,height -show_entries format=duration -of csv=p=0 video.mkv',
+      inputsFrom: [joined.id],
+      requirements: { cpu: 1, ramMb: 256 },
+    });
+    expect(await farm.untilEnded(probe.id)).toMatchObject({ state: 'COMPLETED' });
+    const said = await farm.logOf(probe.id);
+    expect(said).toContain('h264,64,48');
+    expect(said).toMatch(/^vorbis|^aac|^ac3/m);
+    expect(Number(said.trim().split('\n').at(-1))).toBeCloseTo(5, 0);
   });
 
   test('Python: a task for every combination, with the parameters as arguments and in the environment', async () => {

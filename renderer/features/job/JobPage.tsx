@@ -155,7 +155,7 @@ function Progress({ job }: { readonly job: JobView }) {
   return (
     <section className={css.progress} aria-label="Progress">
       <div className={css.line}>
-        <StateChip state={job.state} held={job.held} />
+        <StateChip state={job.state} held={job.held} waits={job.canaryPhase === 'waiting'} />
         <span role="status">
           <strong>{share} %</strong> · {formatCount(ended)} of {plural(job.taskCount, 'task')} ended
           {job.retries > 0 && `, ${plural(job.retries, 'retry', 'retries')}`}

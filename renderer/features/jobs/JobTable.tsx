@@ -177,7 +177,7 @@ const JobRow = memo(function JobRow({ id, shown, index, height, isCurrent }: Row
         {job.owner}
       </Cell>
       <Cell>
-        <StateChip state={job.state} held={job.held} />
+        <StateChip state={job.state} held={job.held} waits={job.canaryPhase === 'waiting'} />
       </Cell>
       <Cell>
         <span className={css.bar} title={countsText(job.counts)}>

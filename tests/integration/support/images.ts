@@ -14,13 +14,19 @@ const run = promisify(execFile);
  */
 export const IMAGES = {
   busybox: 'lanyard-test/busybox:2',
-  gcc: 'lanyard-test/gcc:1',
+  ffmpeg: 'lanyard-test/ffmpeg:1',
+  gcc: 'lanyard-test/gcc:2',
   povray: 'lanyard-test/povray:1',
   python: 'lanyard-test/python:1',
 } as const;
 export type TestImage = keyof typeof IMAGES;
 
-const PACKAGES = { gcc: 'gcc,libc6-dev,make', povray: 'povray,povray-includes', python: 'python3-minimal' } as const;
+const PACKAGES = {
+  ffmpeg: 'ffmpeg',
+  gcc: 'gcc,libc6-dev,make,cmake',
+  povray: 'povray,povray-includes',
+  python: 'python3-minimal',
+} as const;
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lanyard-tests');
 
 /** @returns the image's name, once the engine has it */
