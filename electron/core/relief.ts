@@ -2,6 +2,7 @@ import type { Explanation } from '../../shared/view.ts';
 import { mayTake } from './earmarks.ts';
 import { isServing, misfits, slotsOf } from './leases.ts';
 import type { Demand, FarmNode, Job } from './model.ts';
+import { openTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
@@ -43,7 +44,7 @@ export function reliefFor(farm: FarmState, job: Job): Obstacle[] {
     if (best === undefined || free(best) <= 0 || free(best) >= demand[resource]) continue;
     const amount = free(best);
     const tasks = Math.min(
-      job.taskCount,
+      openTasks(job),
       nodes.reduce((sum, node) => sum + tasksThatFit(node, { ...demand, [resource]: amount }), 0),
     );
     found.push({
