@@ -39,7 +39,7 @@ export const jobs: Handler<ListOptions & { readonly owner?: string; readonly sea
         String(job.id),
         job.name,
         job.owner,
-        { text: job.held ? `${job.state} (held)` : job.state, style: stateStyle(job.state) },
+        { text: stateText(job), style: stateStyle(job.state) },
         `${job.counts.COMPLETED}/${job.taskCount}`,
         String(job.priority),
         `${formatDuration(now - job.submittedAt)} ago`,
@@ -131,6 +131,11 @@ function showReasons({ terminal }: Context, { summary, obstacles }: Pick<Explana
   }
 }
 
+function stateText({ state, held, canaryPhase }: JobView): string {
+  if (canaryPhase === 'waiting') return `${state} (to approve)`;
+  return held ? `${state} (held)` : state;
+}
+
 export function stateStyle(state: JobState): Style | undefined {
   const styles: Partial<Record<JobState, Style>> = {
     ASSIGNED: 'cyan',
@@ -162,7 +167,7 @@ function jobLines(job: JobDetail): [string, string][] {
   const lines: [string, string | undefined][] = [
     ['job', `${job.id}  ${job.name}`],
     ['owner', job.owner],
-    ['state', job.held ? `${job.state} (held)` : job.state],
+    ['state', stateText(job)],
     ['reason', job.reason ?? undefined],
     ['tasks', countsText(job)],
     ['retries', String(job.retries)],

@@ -27,7 +27,7 @@ export async function waitForJob(
   const show = () => {
     if (latest === undefined) return;
     terminal.progress(progressText(latest, performance.now() - beganAt));
-    const line = `job ${latest.id}: ${latest.state}, ${countsText(latest)}`;
+    const line = `job ${latest.id}: ${latest.state}, ${countsText(latest)}${approvalText(latest)}`;
     if (!terminal.isInteractive && line !== lastLine) terminal.note(line);
     lastLine = line;
   };
@@ -78,5 +78,10 @@ export function progressText(job: JobView, elapsedMs: number, now = Date.now()):
   const ended = COMPLETED + FAILED + TIMED_OUT + CANCELLED;
   const filled = Math.floor((BAR_COLUMNS * ended) / job.taskCount);
   const left = job.eta === null ? '' : `, done in ${etaText(job.eta, now)}`;
-  return `job ${job.id} ${job.state} [${'#'.repeat(filled)}${'.'.repeat(BAR_COLUMNS - filled)}] ${countsText(job)}, ${formatDuration(elapsedMs)}${left}`;
+  return `job ${job.id} ${job.state} [${'#'.repeat(filled)}${'.'.repeat(BAR_COLUMNS - filled)}] ${countsText(job)}, ${formatDuration(elapsedMs)}${left}${approvalText(job)}`;
+}
+
+/** Nothing more happens before somebody has looked. */
+function approvalText({ id, canaryPhase }: JobView): string {
+  return canaryPhase === 'waiting' ? `, waits for approval (lanyard canary ${id})` : '';
 }

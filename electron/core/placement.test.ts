@@ -103,6 +103,18 @@ describe('placement', () => {
     expect(world.assigned()).toEqual(['1.2.1@ash']);
   });
 
+  test('a farm limit that is used up costs those that wait for it no retry, nor an attempt', () => {
+    const world = new TestFarm({ limits: { licence: 1 } });
+    world.join('ash', { maxParallel: 4 });
+    world.submit(1, { taskCount: 3, policy: policy({ limits: { licence: 1 } }, { maxRetries: 0 }) });
+    for (const index of [0, 1, 2]) {
+      expect(world.assigned()).toEqual([`1.${index}.1@ash`]);
+      world.passAlive(100_000, 'ash');
+      world.end(`1.${index}.1`);
+    }
+    expect(world.jobRows.get(1)).toMatchObject({ state: 'COMPLETED', retries: 0 });
+  });
+
   test('wakes jobs on other nodes when a farm limit comes back', () => {
     const world = new TestFarm();
     world.join('ash', { labels: { a: '' } });
