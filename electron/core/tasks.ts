@@ -272,7 +272,9 @@ function noteCanary(
 ): void {
   const canary = job.activity?.canary;
   if (canary === null || canary === undefined || !canary.tasks.includes(index)) return;
-  if (state === 'COMPLETED') canary.runs.set(index, { index, ranForMs, cpuMs, peakRamMb });
+  // In whole milliseconds, as it is stored: what is proposed is then the same after a restart.
+  const run = { index, ranForMs: Math.round(ranForMs), cpuMs: cpuMs === null ? null : Math.round(cpuMs), peakRamMb };
+  if (state === 'COMPLETED') canary.runs.set(index, run);
   if (state !== 'FAILED' && state !== 'TIMED_OUT') return;
   const why = message ?? (exitCode === null ? reason : `exit code ${exitCode}`);
   farm.hopeless.push({ job: job.id, reason: `its canary, task ${job.id}.${index}, failed, so nothing else of it is run: ${why}` });

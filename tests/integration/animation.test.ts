@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startFarm, type TestFarm } from './support/farm.ts';
-import { ensureImage } from './support/images.ts';
+import { ensureImage, IMAGES_MS } from './support/images.ts';
 import { downloadOutputs, uploadInput, writeFiles } from './support/input.ts';
 
 const run = promisify(execFile);
@@ -42,7 +42,7 @@ beforeAll(async () => {
   image = await ensureImage('povray');
   farm = await startFarm();
   for (const name of ['mira', 'nova', 'vega']) await farm.addWorker(name, { docker: true, maxParallel: 1 });
-});
+}, IMAGES_MS);
 afterAll(() => farm?.close());
 
 test('48 frames rendered over three workers are complete, and pixel for pixel those of a local render', async () => {

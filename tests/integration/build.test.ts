@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startFarm, type TestFarm } from './support/farm.ts';
-import { ensureImage } from './support/images.ts';
+import { ensureImage, IMAGES_MS } from './support/images.ts';
 import { downloadOutputs, uploadInput } from './support/input.ts';
 
 const run = promisify(execFile);
@@ -35,7 +35,7 @@ beforeAll(async () => {
   image = await ensureImage('gcc');
   farm = await startFarm();
   for (const name of ['mira', 'nova', 'vega']) await farm.addWorker(name, { docker: true, maxParallel: 1 });
-});
+}, IMAGES_MS);
 afterAll(() => farm?.close());
 
 test('a C program is compiled by one task a file, linked by a job that waits for them, and runs', async () => {

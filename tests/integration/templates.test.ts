@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JobSpecInput } from '../../shared/job.ts';
 import { startFarm, type TestFarm } from './support/farm.ts';
-import { ensureImage } from './support/images.ts';
+import { ensureImage, IMAGES_MS, type TestImage } from './support/images.ts';
 import { downloadOutputs, uploadInput } from './support/input.ts';
 
 /** Templates of the program, through the API, with the real programs in a real engine. */
 
 let farm: TestFarm;
+const images = {} as Record<TestImage, string>;
 beforeAll(async () => {
+  for (const name of ['povray', 'gcc', 'python', 'ffmpeg'] as const) images[name] = await ensureImage(name);
   farm = await startFarm();
   for (const name of ['mira', 'nova']) await farm.addWorker(name, { docker: true, host: true, maxParallel: 2 });
-});
+}, IMAGES_MS);
 afterAll(() => farm?.close());
 
 async function jobOf(template: string, body: { values: Record<string, unknown>; preset?: string }): Promise<JobSpecInput> {
@@ -37,7 +39,7 @@ sphere { <clock * 2 - 1, 0, 0>, 0.7 pigment { rgb <1, 0.3, 0.2> } }
 
 describe('templates', () => {
   test('POV-Ray: an animation whose clock runs from the first frame to the last', async () => {
-    const values = { scene: 'scene.pov', frames: '1-12', width: 64, height: 48, ramMb: 256, image: await ensureImage('povray') };
+    const values = { scene: 'scene.pov', frames: '1-12', width: 64, height: 48, ramMb: 256, image: images.povray };
     const { ended, outputs } = await run('povray', { 'scene.pov': SCENE }, values, 'preview');
     expect(ended).toMatchObject({ state: 'COMPLETED', taskCount: 12, name: 'scene.pov' });
     expect([...outputs.keys()].sort()).toEqual(Array.from({ length: 12 }, (_, index) => `frame${String(index + 1).padStart(2, '0')}.png`));
@@ -59,7 +61,7 @@ describe('templates', () => {
       folder: 'prog',
       ramMb: 256,
       cpu: 1,
-      image: await ensureImage('gcc'),
+      image: images.gcc,
     };
     const { id, ended } = await run('make', files, values);
     expect(ended).toMatchObject({ state: 'FAILED', counts: { COMPLETED: 2, FAILED: 2 } });
@@ -79,7 +81,7 @@ describe('templates', () => {
         'cmake_minimum_required(VERSION 3.10)\nproject(prog C)\noption(LOUD "" OFF)\nif(LOUD)\n  add_definitions(-DLOUD)\nendif()\nadd_executable(prog main.c)\nenable_testing()\nadd_test(NAME runs COMMAND prog)\n',
       'main.c': '#include <stdio.h>\nint main(void) {\n#ifdef LOUD\n  puts("LOUD");\n#else\n  puts("quiet");\n#endif\n  return 0;\n}\n',
     };
-    const values = { variants: 'LOUD=ON,OFF', results: 'build/prog', ramMb: 256, cpu: 1, image: await ensureImage('gcc') };
+    const values = { variants: 'LOUD=ON,OFF', results: 'build/prog', ramMb: 256, cpu: 1, image: images.gcc };
     const { id, ended } = await run('cmake', files, values);
     expect(ended).toMatchObject({ state: 'COMPLETED', taskCount: 2 });
     expect(await farm.logOf(id, 0)).toContain('100% tests passed');
@@ -106,7 +108,7 @@ describe('templates', () => {
   });
 
   test('FFmpeg: segments are transcoded side by side and put together again, with the sound of the source', async () => {
-    const image = await ensureImage('ffmpeg');
+    const image = images.ffmpeg;
     // Five seconds of a test picture and a tone, made by the farm too.
     const source = await farm.submit({
       name: 'source',
@@ -149,7 +151,7 @@ describe('templates', () => {
         'import os, sys\nopen("result.txt", "w").write(" ".join(sys.argv[1:]) + " " + os.environ["LANYARD_PARAM_RATE"] + "\\n")\n',
     };
     const values = { script: 'sweep.py', parameters: { rate: [0.1, 0.01], depth: [2, 4] }, results: ['result.txt'], ramMb: 128, cpu: 0.5 };
-    const image = await ensureImage('python');
+    const image = images.python;
     const job = await jobOf('python-sweep', { values: { ...values, image } });
     const { id } = await farm.submit({ ...job, input: await uploadInput(farm.client, files) });
     expect(await farm.untilEnded(id)).toMatchObject({ state: 'COMPLETED', taskCount: 4 });

@@ -20,6 +20,8 @@ export const IMAGES = {
   python: 'lanyard-test/python:1',
 } as const;
 export type TestImage = keyof typeof IMAGES;
+/** Time that making all of them may take at first, from packages that come over a network, on a machine that is busy (ms). */
+export const IMAGES_MS = 1_200_000;
 
 const PACKAGES = {
   ffmpeg: 'ffmpeg',
