@@ -35,7 +35,7 @@ test('version 1: the peak without the file pages that can be dropped, and CPU ti
   const cgroups = createContainerCgroups(root);
   expect(cgroups.read(ID)).toBeUndefined();
   cgroups.learn(ID, 77);
-  expect(cgroups.isKnown).toBe(true);
+  expect(cgroups.wantsToLearn).toBe(false);
   expect(cgroups.read(ID)).toEqual({ cpuMs: 1_500, ramBytes: 260 * MIB });
 });
 
@@ -60,8 +60,10 @@ test('another process of that number, or groups that are not to be seen, teach n
   plant({ 'proc/77/cgroup': `0::/system.slice/docker-${OTHER}.scope\n`, 'proc/78/cgroup': `0::/docker/${ID}\n` });
   const cgroups = createContainerCgroups(root);
   for (const processId of [77, 78, 79]) cgroups.learn(ID, processId);
-  expect(cgroups.isKnown).toBe(false);
   expect(cgroups.read(ID)).toBeUndefined();
+  expect(cgroups.wantsToLearn).toBe(true);
+  for (const processId of [77, 78]) cgroups.learn(ID, processId);
+  expect(cgroups.wantsToLearn, 'not for ever').toBe(false);
 });
 
 test('a gauge remembers the most, and leaves blank what was never seen', () => {

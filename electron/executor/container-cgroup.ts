@@ -7,8 +7,8 @@ import type { UsageReading } from './usage-gauge.ts';
  * no request to the engine, and the kernel remembers the peak of memory between two looks.
  */
 export interface ContainerCgroups {
-  /** Where a container's groups must be, by where those of an earlier one were; undefined before the first was found. */
-  readonly isKnown: boolean;
+  /** False once it is known where the engine puts the groups of containers, and when they were looked for in vain too often. */
+  readonly wantsToLearn: boolean;
   /** Finds out by a process of a container where the engine puts its groups. */
   learn(container: string, processId: number): void;
   /** @returns undefined when there are no such groups (any more) */
@@ -23,10 +23,13 @@ interface Place {
 }
 
 const MOUNT = 'sys/fs/cgroup';
+/** A container may end just when it is looked at; one that is never to be seen runs elsewhere. */
+const MOST_TRIES = 5;
 
 /** @param root of the file system, for tests */
 export function createContainerCgroups(root = '/'): ContainerCgroups {
   let place: Place | undefined;
+  let tries = 0;
   const read = (...parts: string[]): string | undefined => {
     try {
       return readFileSync(join(root, ...parts), 'utf8');
@@ -35,10 +38,11 @@ export function createContainerCgroups(root = '/'): ContainerCgroups {
     }
   };
   return {
-    get isKnown() {
-      return place !== undefined;
+    get wantsToLearn() {
+      return place === undefined && tries < MOST_TRIES;
     },
     learn(container, processId) {
+      tries++;
       place ??= placeOf(container, read('proc', String(processId), 'cgroup') ?? '', (path) => read(path) !== undefined);
     },
     read(container) {

@@ -113,7 +113,7 @@ class ContainerRun implements Run {
   /** Where the control groups cannot be seen, the engine is asked: on a Mac, on Windows, or on another machine. */
   private async look(): Promise<void> {
     const { cgroups, id } = this.started;
-    if (!cgroups.isKnown) {
+    if (cgroups.wantsToLearn) {
       const found = await this.container.inspect().catch(() => undefined);
       if (found?.State.Running === true) cgroups.learn(id, found.State.Pid);
     }

@@ -37,11 +37,15 @@ export function lookRegularly(look: () => Promise<void> | void, over: AbortSigna
   let timer: NodeJS.Timeout | undefined;
   const next = () => {
     if (over.aborted) return;
-    const before = LOOKS_AFTER_MS[looks - 1] ?? 0;
-    const waitMs = looks < LOOKS_AFTER_MS.length ? (LOOKS_AFTER_MS[looks] as number) - before : LOOKS_AFTER_MS.at(-1);
-    looks++;
-    timer = setTimeout(() => void Promise.resolve(look()).then(next, next), waitMs).unref();
+    timer = setTimeout(() => void Promise.resolve(look()).then(next, next), waitMs(looks++));
+    // Nobody waits for a look.
+    timer.unref();
   };
   over.addEventListener('abort', () => clearTimeout(timer), { once: true });
   next();
+}
+
+function waitMs(looks: number): number {
+  const at = LOOKS_AFTER_MS[looks];
+  return at === undefined ? (LOOKS_AFTER_MS[LOOKS_AFTER_MS.length - 1] as number) : at - (LOOKS_AFTER_MS[looks - 1] ?? 0);
 }
