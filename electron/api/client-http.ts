@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode, errorSchema, LanyardError } from '../../shared/errors.ts';
 import type { QueryValue } from '../../shared/lanyard-client.ts';
-import { createPinnedFetch, type Fetch, type FetchInit } from './client-fetch.ts';
+import { type Call, createCall, createPinnedFetch, type Fetch, type FetchInit } from './client-fetch.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -41,21 +41,25 @@ export interface HttpOptions {
 export function createHttp(options: HttpOptions): Http {
   const url = baseUrl(options.url);
   const doFetch = options.fetch ?? (options.tls === undefined ? fetch : createPinnedFetch(options.tls));
+  const call = options.fetch === undefined ? createCall(new URL(url).protocol, options.tls) : callBy(options.fetch);
+  const prepared = (request: HttpRequest & { readonly body?: FetchInit['body'] | undefined }): [URL, FetchInit] => {
+    const target = new URL(request.path, url);
+    for (const [name, value] of Object.entries(request.query ?? {}))
+      if (value !== undefined) target.searchParams.set(name, Array.isArray(value) ? value.join(',') : String(value));
+    const init: FetchInit = {
+      method: request.method,
+      headers: { ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }), ...request.headers },
+      redirect: 'error',
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+      ...(request.body === undefined ? {} : { body: request.body, duplex: 'half' }),
+    };
+    return [target, init];
+  };
   const http: Http = {
     url,
     async send(request) {
-      const target = new URL(request.path, url);
-      for (const [name, value] of Object.entries(request.query ?? {}))
-        if (value !== undefined) target.searchParams.set(name, Array.isArray(value) ? value.join(',') : String(value));
-      const init: FetchInit = {
-        method: request.method,
-        headers: { ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }), ...request.headers },
-        redirect: 'error',
-        ...(request.signal === undefined ? {} : { signal: request.signal }),
-        ...(request.body === undefined ? {} : { body: request.body, duplex: 'half' }),
-      };
       try {
-        return await doFetch(target, init);
+        return await doFetch(...prepared(request));
       } catch (error) {
         throw asUnavailable(error, url, request.signal);
       }
@@ -68,11 +72,14 @@ export function createHttp(options: HttpOptions): Http {
     async json(request) {
       const body = request.text ?? (request.body === undefined ? undefined : JSON.stringify(request.body));
       const headers = { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-      const response = await http.expectOk({ ...request, headers, body });
+      const answer = await call(...prepared({ ...request, headers, body })).catch((error: unknown) => {
+        throw asUnavailable(error, url, request.signal);
+      });
+      if (answer.status < 200 || answer.status > 299) throw errorIn(answer.status, answer.text);
       try {
-        return await response.json();
-      } catch (error) {
-        throw error instanceof SyntaxError ? unexpected(`${request.method} ${request.path}`) : asUnavailable(error, url, request.signal);
+        return JSON.parse(answer.text);
+      } catch {
+        throw unexpected(`${request.method} ${request.path}`);
       }
     },
     parse(schema, value, what) {
@@ -84,6 +91,13 @@ export function createHttp(options: HttpOptions): Http {
   return http;
 }
 
+function callBy(doFetch: Fetch): Call {
+  return async (target, init) => {
+    const response = await doFetch(target, init);
+    return { status: response.status, text: await response.text() };
+  };
+}
+
 /** Fills `:name` in a route's path. */
 export function fillPath(path: string, params: Readonly<Record<string, string | number>>): string {
   return path.replace(/:([A-Za-z]+)/g, (_, name: string) => encodeURIComponent(String(params[name])));
@@ -91,12 +105,15 @@ export function fillPath(path: string, params: Readonly<Record<string, string | 
 
 /** The error that an answer carries; for answers that are not a coordinator's, one made from the status. */
 export async function errorOf(response: Response): Promise<LanyardError> {
-  const text = await response.text().catch(() => '');
+  return errorIn(response.status, await response.text().catch(() => ''));
+}
+
+function errorIn(status: number, text: string): LanyardError {
   const value = errorSchema.safeParse(errorValueIn(text));
   if (value.success) return new LanyardError(value.data as ConstructorParameters<typeof LanyardError>[0]);
   const codes = Object.entries(ERROR_STATUS) as [ErrorCode, number][];
-  const code = codes.find(([, status]) => status === response.status)?.[0] ?? 'INTERNAL';
-  return new LanyardError({ code, message: `the coordinator answered with status ${response.status}` });
+  const code = codes.find(([, one]) => one === status)?.[0] ?? 'INTERNAL';
+  return new LanyardError({ code, message: `the coordinator answered with status ${status}` });
 }
 
 /** What a broken connection is to the caller; an abort stays what it is. */
