@@ -3,6 +3,7 @@ import { ADMINS, READERS, type Route, SUBMITTERS } from './api-route.ts';
 import { TRUST_ROUTES } from './api-trust.ts';
 import { someNeedsSchema } from './canary.ts';
 import { errorSchema } from './errors.ts';
+import { findingSchema } from './finding.ts';
 import { type JobSpecInput, jobIdSchema, jobSpecSchema, TASK_STATES } from './job.ts';
 import { LIMITS } from './limits.ts';
 import { submissionSchema } from './stages.ts';
@@ -391,6 +392,13 @@ export const ROUTES = {
     params: templateParams,
     body: z.strictObject({ preset: z.string().optional(), values: z.record(z.string(), z.unknown()).default({}) }),
     answer: z.object({ job: jobSpecSchema.optional(), submission: submissionSchema.optional() }),
+  },
+  doctor: {
+    method: 'GET',
+    path: '/api/doctor',
+    roles: ADMINS,
+    summary: "What stands between the coordinator's machine and the farm, and what to do: as `lanyard doctor` there. Takes some seconds",
+    answer: z.object({ findings: listOf(findingSchema) }),
   },
   backup: {
     method: 'POST',

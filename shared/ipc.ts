@@ -4,6 +4,8 @@ import { type ErrorValue, errorSchema } from './errors.ts';
 import type { CallName } from './lanyard-client.ts';
 import { LIMITS } from './limits.ts';
 import type { LogRecord } from './protocol.ts';
+import { receiptSchema } from './receipt.ts';
+import { ownerSettingsSchema } from './settings.ts';
 import { deviceIdSchema, roleSchema } from './trust.ts';
 import { viewEventSchema } from './view.ts';
 
@@ -72,6 +74,14 @@ export const WEB_PAGES = {
 } as const;
 export type WebPage = keyof typeof WEB_PAGES;
 
+/** This machine as its owner sees it. */
+export const ownMachineSchema = z.object({
+  settings: ownerSettingsSchema.strip(),
+  /** What ran here, for whom and how long; newest first. */
+  receipts: z.array(receiptSchema),
+});
+export type OwnMachine = z.infer<typeof ownMachineSchema>;
+
 /** What a window may ask; parsed by the main process, which believes nothing of it before. */
 export const ipcRequestSchema = z.discriminatedUnion('kind', [
   /** The request is parsed by the coordinator, as any client's. */
@@ -125,6 +135,12 @@ export const ipcRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('desktop-settings') }),
   /** Checked together with the settings that it leaves as they are. */
   z.strictObject({ kind: z.literal('change-desktop-settings'), change: z.record(z.string().max(64), z.unknown()) }),
+  /** What the owner of this machine lets the farm do there, and what it did. */
+  z.strictObject({ kind: z.literal('owner') }),
+  /** As `change-desktop-settings`, and at once in force; the answer is that of `owner`. */
+  z.strictObject({ kind: z.literal('change-owner-settings'), change: z.record(z.string().max(64), z.unknown()) }),
+  /** Looks for some seconds what stands between this machine and a farm. */
+  z.strictObject({ kind: z.literal('examine') }),
   /** Opens the list of what others have made of the app. */
   z.strictObject({ kind: z.literal('show-licences') }),
   /** The answer is the file that it wrote; null when the person chose none. */

@@ -171,6 +171,19 @@ export const workerSettingsSchema = z.strictObject({
 });
 export type WorkerSettings = Readonly<z.infer<typeof workerSettingsSchema>>;
 
+/** What the owner of a machine may change while it works: when it is the farm's, and what happens to its tasks when it is not. */
+export const ownerSettingsSchema = workerSettingsSchema.pick({
+  schedule: true,
+  outsideSchedule: true,
+  whenActive: true,
+  idleAfterMs: true,
+  whenOnBattery: true,
+  whenBusy: true,
+  busyPercent: true,
+  whenPaused: true,
+});
+export type OwnerSettings = Readonly<z.infer<typeof ownerSettingsSchema>>;
+
 /** Settings of the desktop app alone. */
 export const desktopSettingsSchema = z.strictObject({
   startAtLogin: z.boolean().default(false).describe('start hidden, in the tray, when the user logs in'),

@@ -1,3 +1,4 @@
+import type { Finding } from '../../shared/finding.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { Farm } from '../daemon/farm.ts';
 import type { Blobs, LogStore, Templates, Thumbnails } from '../ports/files.ts';
@@ -19,6 +20,8 @@ export interface ApiOptions {
   readonly handover: Handover;
   /** Closed while coordination is being handed over. */
   readonly gate: Gate;
+  /** Looks what stands between this machine and the farm; takes some seconds. */
+  readonly examine: () => Promise<readonly Finding[]>;
   readonly settings: CoordinatorSettings;
   readonly version: string;
   /** The built dashboard; served to everybody when it is there. */

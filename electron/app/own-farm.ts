@@ -1,10 +1,14 @@
 import { hostname } from 'node:os';
 import { LanyardError } from '../../shared/errors.ts';
+import type { Finding } from '../../shared/finding.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import type { FoundFarm, Membership } from '../../shared/ipc.ts';
+import type { Receipt } from '../../shared/receipt.ts';
+import type { WorkerSettings } from '../../shared/settings.ts';
 import { type Client, createClient } from '../api/client.ts';
 import type { Settings } from '../cli/settings.ts';
 import { type Device, foundFarm, openDevice } from '../compose/device.ts';
+import { examine, type Reached } from '../compose/examine.ts';
 import { joinFarm, type PairOptions, pairWithFarm } from '../compose/join.ts';
 import { lookForFarms } from '../compose/look.ts';
 import { type LanyardNode, startNode } from '../compose/node.ts';
@@ -36,6 +40,12 @@ export interface OwnFarm {
   pausedUntil(): Promise<number | null | undefined>;
   /** @param until wall clock, ms since 1970; null: until further notice; undefined: ends the pause */
   pause(until: number | null | undefined): Promise<void>;
+  /** What ran on this machine, newest first. */
+  receipts(limit: number): Promise<readonly Receipt[]>;
+  /** The owner of this machine has changed what may run there and when. */
+  changeOwner(settings: WorkerSettings): Promise<void>;
+  /** Looks for some seconds what stands between this machine and a farm. */
+  examine(): Promise<readonly Finding[]>;
   /** What `senses` would say has changed. */
   look(): void;
   /** Takes no new work while what runs goes on to its end. */
@@ -62,10 +72,10 @@ export async function openFarm(options: OwnFarmOptions): Promise<OwnFarm> {
 
 class DeviceFarm implements OwnFarm {
   private readonly device: Device;
-  private readonly options: OwnFarmOptions;
+  private options: OwnFarmOptions;
   private readonly listeners: (() => void)[] = [];
   private running: LanyardNode | undefined;
-  private made: { readonly where: object; readonly client: Client } | undefined;
+  private made: { readonly where: NonNullable<Reached['at']>; readonly client: Client } | undefined;
 
   constructor(device: Device, options: OwnFarmOptions) {
     this.device = device;
@@ -147,6 +157,33 @@ class DeviceFarm implements OwnFarm {
 
   async pause(until: number | null | undefined): Promise<void> {
     await this.running?.worker?.owner.pause(until);
+  }
+
+  async receipts(limit: number): Promise<readonly Receipt[]> {
+    return (await this.running?.worker?.owner.receipts(limit)) ?? [];
+  }
+
+  async changeOwner(settings: WorkerSettings): Promise<void> {
+    this.options = { ...this.options, settings: { ...this.options.settings, worker: settings } };
+    await this.running?.changeOwner(settings);
+  }
+
+  async examine(): Promise<readonly Finding[]> {
+    const { device, options } = this;
+    return await examine({ device, settings: options.settings, reach: () => this.reach() });
+  }
+
+  private async reach(): Promise<Reached> {
+    if (this.device.roster.current === undefined) return { coordinator: undefined };
+    try {
+      const client = this.client();
+      // What every device may ask; so far ahead that nothing needs to be sent.
+      await client.call('roster', { query: { since: Number.MAX_SAFE_INTEGER } });
+      return { coordinator: { url: client.url }, ...(this.made === undefined ? {} : { at: this.made.where }) };
+    } catch (error) {
+      if (!(error instanceof LanyardError)) throw error;
+      return { coordinator: { failure: error.message, fix: error.hint ?? null } };
+    }
   }
 
   look(): void {

@@ -7,7 +7,15 @@ import { pipeline } from 'node:stream/promises';
 import { app, dialog, ipcMain, shell, type WebContents } from 'electron';
 import { type ErrorValue, invalid, LanyardError } from '../../shared/errors.ts';
 import type { AttemptId } from '../../shared/ids.ts';
-import { IPC_STREAMS, type IpcAnswer, type IpcEvent, ipcRequestSchema, WEB_PAGES } from '../../shared/ipc.ts';
+import {
+  IPC_STREAMS,
+  type IpcAnswer,
+  type IpcEvent,
+  ipcRequestSchema,
+  type OwnMachine,
+  ownMachineSchema,
+  WEB_PAGES,
+} from '../../shared/ipc.ts';
 import { IPC_EVENTS, IPC_PATHS, IPC_REQUESTS } from '../../shared/ipc-channels.ts';
 import type { LogRecord } from '../../shared/protocol.ts';
 import type { Client } from '../api/client.ts';
@@ -22,6 +30,8 @@ import type { AppSettings } from './settings.ts';
 
 /** Bytes of an output that a window may have at once. */
 const READ_BYTES = 512 * 1024 * 1024;
+/** What ran on this machine, as far back as a window shows. */
+const RECEIPTS = 50;
 /** Log records are sent together, this many at most. */
 const RECORDS = 2_000;
 
@@ -144,11 +154,23 @@ class WindowRequests {
         return this.desktop.settings.desktop;
       case 'change-desktop-settings':
         return await this.desktop.settings.change(request.change);
+      case 'owner':
+        return await this.ownMachine();
+      case 'change-owner-settings':
+        await this.desktop.farm.changeOwner(await this.desktop.settings.changeOwner(request.change));
+        return await this.ownMachine();
+      case 'examine':
+        return await this.desktop.farm.examine();
       case 'show-licences':
         return await showLicences();
       case 'collect-diagnostics':
         return await this.desktop.collectDiagnostics();
     }
+  }
+
+  private async ownMachine(): Promise<OwnMachine> {
+    const { settings, farm } = this.desktop;
+    return ownMachineSchema.parse({ settings: settings.node.worker, receipts: await farm.receipts(RECEIPTS) });
   }
 
   private get client(): Client {

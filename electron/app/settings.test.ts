@@ -44,3 +44,15 @@ it('changes nothing when the file cannot be written', async () => {
   expect(settings.desktop.startAtLogin).toBe(false);
   await writeFile(folder, '');
 });
+
+it('takes what the owner of the machine changes, and nothing else of the worker', async () => {
+  await write('{ "worker": { "zone": "attic" } }');
+  const settings = await openSettings(folder);
+  const worker = await settings.changeOwner({ schedule: 'mo-fr 18:00-08:00', whenActive: 'pause 5m return' });
+  expect(worker).toMatchObject({ zone: 'attic', schedule: 'mo-fr 18:00-08:00', whenActive: 'pause 5m return' });
+  expect(settings.node.worker).toEqual(worker);
+  expect(await read()).toEqual({ worker: { zone: 'attic', schedule: 'mo-fr 18:00-08:00', whenActive: 'pause 5m return' } });
+  for (const change of [{ schedule: 'some day' }, { whenActive: 'stop' }, { host: true }])
+    await expect(settings.changeOwner(change)).rejects.toMatchObject({ code: 'INVALID' });
+  expect(settings.node.worker).toEqual(worker);
+});

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { formatAddress } from '../../shared/address.ts';
 import { LanyardError } from '../../shared/errors.ts';
+import type { Finding } from '../../shared/finding.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { Roster } from '../../shared/trust.ts';
@@ -46,6 +47,7 @@ export interface CoordinatorNodeOptions {
   readonly logger: Logger;
   /** Takes a roster that names another coordinator, and remembers where that one is. */
   readonly follow: Follower['follow'];
+  readonly examine: () => Promise<readonly Finding[]>;
   /** The built dashboard, when there is one. */
   readonly dashboardFolder?: string;
 }
@@ -145,6 +147,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       membership,
       handover: createHandover(options, { daemon, store, gate, audit }, next),
       gate,
+      examine: options.examine,
       settings,
       version: VERSION,
       logger,

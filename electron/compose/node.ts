@@ -22,6 +22,7 @@ import { pinnedRequest } from '../trust/pinned-request.ts';
 import { VERSION } from '../version.ts';
 import { CONNECTION_FILE, type CoordinatorNode, type CoordinatorNodeOptions, checkCoordinator, startCoordinator } from './coordinator.ts';
 import { type Device, watchDevice } from './device.ts';
+import { examine } from './examine.ts';
 import { createFollower, type Follower } from './follower.ts';
 import { type Locator, openLocator } from './locator.ts';
 import { type Signpost, startSignpost } from './signpost.ts';
@@ -55,6 +56,8 @@ export interface LanyardNode {
   readonly discovery: Discovery | undefined;
   /** Calls back when a part has started or ended. */
   subscribe(listener: () => void): Dispose;
+  /** The owner of this machine has changed what may run there and when. */
+  changeOwner(settings: WorkerSettings): Promise<void>;
   /** Starts or ends working on this machine. */
   setWorks(works: boolean): Promise<void>;
   /** Where the coordinator is reached now, and how this device shows who it is. */
@@ -110,6 +113,7 @@ class Node implements LanyardNode {
   private readonly ends: Dispose[] = [];
   private signpost: Signpost | undefined;
   private works: boolean;
+  private workerSettings: WorkerSettings;
   private isClosed = false;
   private isTakingOver = false;
   private turn: Promise<void> = Promise.resolve();
@@ -120,6 +124,7 @@ class Node implements LanyardNode {
     this.options = options;
     this.device = options.device;
     this.works = options.works;
+    this.workerSettings = options.settings.worker;
     this.discovery = parts.discovery;
     this.locator = parts.locator;
     this.follower = createFollower({ ...parts, device: options.device, clock: this.clock, logger: options.logger });
@@ -168,6 +173,11 @@ class Node implements LanyardNode {
   subscribe(listener: () => void): Dispose {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  async changeOwner(settings: WorkerSettings): Promise<void> {
+    this.workerSettings = settings;
+    await this.worker?.owner.follow(settings);
   }
 
   async setWorks(works: boolean): Promise<void> {
@@ -226,6 +236,8 @@ class Node implements LanyardNode {
       device,
       logger,
       follow: this.follower.follow,
+      // It answers, or nobody would have asked.
+      examine: () => examine({ device, settings, reach: async () => ({ coordinator: { url: this.coordinator?.url ?? '' } }) }),
       settings: { ...settings.coordinator, peerPort: this.chosenPort ?? settings.coordinator.peerPort },
       ...(dashboardFolder === undefined ? {} : { dashboardFolder }),
     };
@@ -239,12 +251,12 @@ class Node implements LanyardNode {
 
   private async startWorker(): Promise<void> {
     if (this.worker !== undefined) return;
-    const { device, settings, logger, executors, senses } = this.options;
+    const { device, logger, executors, senses } = this.options;
     await this.learnFromOtherProcess();
     const worker = await startWorker({
       device,
       locator: this.locator,
-      settings: settings.worker,
+      settings: this.workerSettings,
       logger,
       onConnection: (isUp) => void (isUp ? this.follower.followCoordinator() : this.follower.askAround()),
       onFarmMessage: (message) => void this.onFarmMessage(message),

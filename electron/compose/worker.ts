@@ -58,6 +58,8 @@ export interface WorkerNode {
     pause(until: number | null | undefined): Promise<void>;
     /** Somebody came, the power went: looks now instead of within seconds. */
     look(): Promise<void>;
+    /** Goes by what the settings now say of the owner. */
+    follow(settings: WorkerSettings): Promise<void>;
     /** What ran here, newest first. */
     receipts(limit: number): Promise<readonly Receipt[]>;
   };
@@ -141,6 +143,7 @@ export async function startWorker(options: WorkerNodeOptions): Promise<WorkerNod
         await daemon.lookAtOwner();
       },
       look: () => daemon.lookAtOwner(),
+      follow: (changed) => daemon.followOwner(ownerRules(changed)),
       receipts: (limit) => receipts.list(limit),
     },
     close() {

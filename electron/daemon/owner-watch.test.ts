@@ -113,3 +113,14 @@ test('tasks count with what they tell, and after their end with what they were a
   cpu.ended('1.1.1' as never, 1_300);
   expect(await total(1_400)).toBe(900 + 300 + 100);
 });
+
+test('new rules of the owner hold at once', async () => {
+  const { machine, decisions, watch } = await watched({ whenActive: 'ignore' });
+  machine.userIdleMs = 0;
+  await watch.look();
+  expect(decisions).toEqual([]);
+  await watch.follow(ownerRules(workerSettingsSchema.parse({ whenActive: 'pause' })));
+  expect(decisions).toEqual(['pause']);
+  await watch.follow(ownerRules(workerSettingsSchema.parse({ whenActive: 'ignore' })));
+  expect(decisions).toEqual(['pause', 'run']);
+});

@@ -22,6 +22,8 @@ export interface OwnerWatchOptions {
 export interface OwnerWatch {
   /** Looks now: something has happened. Resolves when what follows from it is decided. */
   look(): Promise<void>;
+  /** Goes by other rules from now on, and looks. */
+  follow(rules: OwnerRules): Promise<void>;
   close(): void;
 }
 
@@ -41,9 +43,16 @@ class Watch implements OwnerWatch {
   private again = false;
   private timer: Dispose = () => undefined;
   private closed = false;
+  private rules: OwnerRules;
 
   constructor(options: OwnerWatchOptions) {
     this.options = options;
+    this.rules = options.rules;
+  }
+
+  follow(rules: OwnerRules): Promise<void> {
+    this.rules = rules;
+    return this.look();
   }
 
   /** One look at a time; what happens during one is looked at after it. */
@@ -78,7 +87,8 @@ class Watch implements OwnerWatch {
   }
 
   private async lookOnce(): Promise<void> {
-    const { clock, logger, rules } = this.options;
+    const { clock, logger } = this.options;
+    const { rules } = this;
     const signals = await this.signals();
     if (this.closed) return;
     const before = this.decision;
@@ -91,7 +101,8 @@ class Watch implements OwnerWatch {
 
   /** Only what a rule asks for is looked at: some of it costs a program that is started. */
   private async signals(): Promise<OwnerSignals> {
-    const { senses, rules } = this.options;
+    const { senses } = this.options;
+    const { rules } = this;
     const counts = Object.fromEntries(OWNER_CONDITIONS.map((condition) => [condition, rules.ladders[condition].length > 0]));
     const [userIdleMs, onBattery, othersPercent, paused] = await Promise.all([
       counts.active === true ? senses.userIdleMs() : undefined,

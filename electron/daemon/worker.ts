@@ -11,7 +11,7 @@ import {
   type Welcome,
   type Work,
 } from '../../shared/protocol.ts';
-import type { OwnerDecision } from '../core/owner.ts';
+import type { OwnerDecision, OwnerRules } from '../core/owner.ts';
 import type { WorkerEffect, WorkerEvent } from '../core/worker-events.ts';
 import { createWorkerState, endOfAttempt, heldAttempts, workerDeadline, workerStep } from '../core/worker-step.ts';
 import type { Executor } from '../ports/executor.ts';
@@ -54,6 +54,8 @@ export interface WorkerDaemon {
   readonly refused: Promise<string>;
   /** Something has happened that the owner's rules may be about: looks now. */
   lookAtOwner(): Promise<void>;
+  /** The owner has changed the rules. */
+  followOwner(rules: OwnerRules): Promise<void>;
   /** Takes no new work while what runs goes on to its end: the program is about to end. */
   drain(isDraining: boolean): void;
   /** Stops everything that runs, hands it back, says goodbye. */
@@ -164,6 +166,10 @@ class Worker implements WorkerDaemon {
 
   lookAtOwner(): Promise<void> {
     return this.ownerWatch.look();
+  }
+
+  followOwner(rules: OwnerRules): Promise<void> {
+    return this.ownerWatch.follow(rules);
   }
 
   drain(isDraining: boolean): void {

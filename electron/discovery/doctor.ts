@@ -1,18 +1,9 @@
+import type { Finding } from '../../shared/finding.ts';
 import type { DiscoveryInterface } from '../ports/discovery.ts';
 import type { ExecutorStatus } from '../ports/executor.ts';
 import type { ClockReading, PortReading } from './probes.ts';
 
 /** What `lanyard doctor` says: pure, from what was measured. */
-
-export interface Finding {
-  readonly level: 'ok' | 'warn' | 'fail';
-  /** What it is about: `interface eth0`, `clock`. */
-  readonly what: string;
-  /** A sentence or two. */
-  readonly detail: string;
-  /** What to do; null where there is nothing to do. */
-  readonly fix: string | null;
-}
 
 export interface DoctorFacts {
   readonly platform: NodeJS.Platform;

@@ -1,4 +1,5 @@
 import { LanyardError } from '../../shared/errors.ts';
+import { type Finding, findingSchema } from '../../shared/finding.ts';
 import type { BlobId } from '../../shared/ids.ts';
 import {
   type EngineState,
@@ -13,12 +14,14 @@ import {
   type Membership,
   membershipSchema,
   type OpenedFile,
+  type OwnMachine,
   openedFileSchema,
+  ownMachineSchema,
   UPLOAD_PIECE_BYTES,
   type WebPage,
 } from '../../shared/ipc.ts';
 import type { LanyardClient, Stop, Upload, UploadProgress, UploadSource } from '../../shared/lanyard-client.ts';
-import type { DesktopSettings } from '../../shared/settings.ts';
+import type { DesktopSettings, OwnerSettings } from '../../shared/settings.ts';
 
 declare global {
   interface Window {
@@ -49,6 +52,12 @@ export interface Desktop {
   openPage(page: WebPage): Promise<void>;
   /** Submits the job that comes with the app. @returns its number */
   runSample(): Promise<number>;
+  /** What the owner lets the farm do on this machine, and what ran there. */
+  ownMachine(): Promise<OwnMachine>;
+  /** In force at once. */
+  changeOwnerSettings(change: Partial<OwnerSettings>): Promise<OwnMachine>;
+  /** What stands between this machine and a farm; takes some seconds. */
+  examine(): Promise<readonly Finding[]>;
   settings(): Promise<DesktopSettings>;
   changeSettings(change: Partial<DesktopSettings>): Promise<DesktopSettings>;
   /** Opens the list of what others have made of the app. */
@@ -157,6 +166,9 @@ export function createIpcClient(bridge: IpcBridge): DesktopClient {
       runSample: async () => Number(await ask({ kind: 'run-sample' })),
       settings: async () => (await ask({ kind: 'desktop-settings' })) as DesktopSettings,
       changeSettings: async (change) => (await ask({ kind: 'change-desktop-settings', change })) as DesktopSettings,
+      ownMachine: async () => ownMachineSchema.parse(await ask({ kind: 'owner' })),
+      changeOwnerSettings: async (change) => ownMachineSchema.parse(await ask({ kind: 'change-owner-settings', change })),
+      examine: async () => findingSchema.array().parse(await ask({ kind: 'examine' })),
       showLicences: async () => void (await ask({ kind: 'show-licences' })),
       collectDiagnostics: async () => (await ask({ kind: 'collect-diagnostics' })) as string | null,
     },

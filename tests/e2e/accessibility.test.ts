@@ -53,6 +53,8 @@ for (const theme of ['dark', 'light'] as const)
     await check('table');
     await page.getByRole('link', { name: 'render-01' }).click();
     await expect(page.getByRole('region', { name: 'Over time' })).toContainText('CPU');
+    await expect(page.getByRole('region', { name: 'Ran here' }).getByRole('row').nth(1)).toBeVisible();
+    await expect(page.getByRole('region', { name: 'What it keeps' })).toContainText('Inputs');
     await check('node');
     await page.goto(`${farm.url}/#/submit`);
     await page.getByRole('button', { name: /^Submit/ }).click();
@@ -62,6 +64,8 @@ for (const theme of ['dark', 'light'] as const)
     await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
     await expect(page.getByRole('region', { name: 'Audit log' })).toContainText('device joined');
     await expect(page.getByRole('region', { name: 'Fair share' })).toContainText('local administrator');
+    await page.getByRole('button', { name: 'Look around' }).click();
+    await expect(page.getByRole('region', { name: 'What is in the way' }).getByRole('listitem').first()).toBeVisible({ timeout: 30_000 });
     await check('settings');
     await page.getByRole('button', { name: 'Invite a device' }).click();
     await page.getByRole('button', { name: 'Make the invite' }).click();

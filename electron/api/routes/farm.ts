@@ -6,11 +6,19 @@ import { eventStream } from '../events.ts';
 import { jobSchemaDocument, openApiDocument } from '../openapi.ts';
 import type { HandlersOf } from '../route-types.ts';
 
-type Names = 'health' | 'openapi' | 'jobSchema' | 'farm' | 'events' | 'listOwners' | 'listLimits' | 'backup';
+type Names = 'health' | 'openapi' | 'jobSchema' | 'farm' | 'events' | 'listOwners' | 'listLimits' | 'doctor' | 'backup';
 
-export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
+export function farmHandlers({ farm, version, examine }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   const jobSchema = JSON.stringify(jobSchemaDocument());
   const document = JSON.stringify(openApiDocument({ ...ROUTES, ...SEED_ROUTES }, version));
+  // Whoever asks while it is looked around gets the same answer.
+  let examining: ReturnType<typeof examine> | undefined;
+  const examined = () => {
+    examining ??= examine().finally(() => {
+      examining = undefined;
+    });
+    return examining;
+  };
   return {
     health: () => ({ status: 'ok', version }),
     openapi: () => ({ headers: { 'content-type': 'application/json; charset=utf-8' }, body: document }),
@@ -21,6 +29,7 @@ export function farmHandlers({ farm, version }: ApiContext): HandlersOf<Pick<typ
     listOwners: () => ({ owners: farm.listOwners() }),
     listLimits: () => ({ limits: farm.listLimits() }),
     events: () => ({ headers: { 'content-type': 'text/event-stream' }, body: eventStream(farm), live: true }),
+    doctor: async () => ({ findings: [...(await examined())] }),
     backup: async () => ({ path: await farm.backup() }),
   };
 }

@@ -100,6 +100,7 @@ export async function startApi(
     membership: nowhere<Membership>('membership', { record() {}, recordRefusal() {} }),
     handover: nowhere<Handover>('handover', {}),
     gate: createGate(),
+    examine: async () => [],
     settings: coordinatorSettingsSchema.parse(options.settings ?? {}),
     version: '9.9.9',
     logger,

@@ -12,9 +12,11 @@ import { DesktopPanel } from './DesktopPanel.tsx';
 import { Devices } from './Devices.tsx';
 import { Engines } from './Engines.tsx';
 import { FairShare } from './FairShare.tsx';
+import { Findings } from './Findings.tsx';
 import { OpenInvites } from './Invites.tsx';
 import { Notifications } from './Notifications.tsx';
 import { OwnEngine } from './OwnEngine.tsx';
+import { OwnerPanel } from './OwnerPanel.tsx';
 import { Panel } from './Panel.tsx';
 import { ROLE_WORDS } from './roles.tsx';
 import css from './SettingsPage.module.css';
@@ -41,6 +43,12 @@ export function SettingsPage({ onLeave }: { readonly onLeave: (() => void) | nul
           <Look />
           {'desktop' in client ? <DesktopPanel desktop={client.desktop as Desktop} /> : <Notifications />}
           {'desktop' in client && <OwnEngine desktop={client.desktop as Desktop} />}
+          {'desktop' in client && <OwnerPanel desktop={client.desktop as Desktop} />}
+          {'desktop' in client ? (
+            <Findings machine="this machine" examine={(client.desktop as Desktop).examine} />
+          ) : (
+            mayAdminister && <Findings machine="the coordinator’s machine" examine={async () => (await client.call('doctor')).findings} />
+          )}
           <Connection onLeave={onLeave} />
           <FairShare />
           <Engines />
