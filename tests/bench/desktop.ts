@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ElectronApplication } from '@playwright/test';
 import type { Client } from '../../electron/api/client.ts';
+import { openDevice } from '../../electron/compose/device.ts';
+import { joinFarm } from '../../electron/compose/join.ts';
+import { createLogger } from '../../electron/machine/logger.ts';
 import { startDisplay } from '../desktop/support/display.ts';
 import { createHome } from '../desktop/support/home.ts';
 import { type Bench, type Row, valueRow } from './bench.ts';
 
+const logger = createLogger({ level: 'error' });
 const MIB = 1024 * 1024;
 const TASKS = 8;
 /** One file of those that are moved (MiB), and how many of them a second. */
@@ -20,39 +25,57 @@ export const desktop: Bench = {
   async run({ quick, folder }) {
     const endDisplay = await startDisplay();
     const home = await createHome({ settings: { worker: { maxParallel: TASKS, docker: false } } });
+    const other = await createHome({ hasFarm: false });
     try {
       const app = await home.start(['--hidden']);
-      const idle = await atRest(app, quick ? 10 : 60);
-      const busy = await atWork(app, await home.client(), folder, quick ? 8 : 30);
-      return [...idle, ...busy];
+      const client = await home.client();
+      const { text } = await client.call('createInvite', { body: { role: 'worker', approve: true } });
+      await joinFarm(text, {
+        device: await openDevice(other.data),
+        name: 'worker',
+        logger,
+        signal: AbortSignal.timeout(30_000),
+        waiting() {},
+      });
+      const worker = await other.start(['--hidden']);
+      while ((await client.call('listNodes')).nodes.length < 2) await pause(100);
+      const seconds = quick ? 10 : 60;
+      const idle = [...(await atRest(worker, 'a worker', 1, seconds)), ...(await atRest(app, 'a coordinator that works', null, seconds))];
+      await other.remove();
+      return [...idle, ...(await atWork(app, client, folder, quick ? 8 : 30))];
     } finally {
+      await other.remove();
       await home.remove();
       endDisplay();
     }
   },
 };
 
-/** All processes of the app, hidden in the tray, with nothing to do. */
-async function atRest(app: ElectronApplication, seconds: number): Promise<Row[]> {
-  const measure = () =>
-    app.evaluate(({ app: electron }) => {
-      const metrics = electron.getAppMetrics();
-      return {
-        cpuPercent: metrics.reduce((sum, { cpu }) => sum + cpu.percentCPUUsage, 0),
-        memoryKb: metrics.reduce((sum, { memory }) => sum + memory.workingSetSize, 0),
-        mainKb: metrics.find(({ type }) => type === 'Browser')?.memory.workingSetSize ?? 0,
-      };
-    });
+/** All processes of the app, hidden in the tray, with nothing to do. Processor time is counted, not estimated; memory is each process's share. */
+async function atRest(app: ElectronApplication, what: string, most: number | null, seconds: number): Promise<Row[]> {
+  const processes = await app.evaluate(({ app: electron }) => electron.getAppMetrics().map(({ pid }) => pid));
+  const ticks = () => processes.reduce((sum, pid) => sum + ticksOf(pid), 0);
   // What the start itself costs is over then.
-  await pause(5_000);
-  await measure();
+  await pause(10_000);
+  const before = ticks();
   await pause(seconds * 1_000);
-  const { cpuPercent, memoryKb, mainKb } = await measure();
+  const cpuPercent = (ticks() - before) / seconds;
+  const memoryKb = processes.reduce((sum, pid) => sum + shareOf(pid), 0);
   return [
-    valueRow('CPU of the app at rest in the tray', '% of a core', cpuPercent, { most: 1 }),
-    valueRow('memory of its main process', 'MiB', mainKb / 1024, null),
-    valueRow('memory of all its processes, shared parts counted in each', 'MiB', memoryKb / 1024, null),
+    valueRow(`CPU of the app in the tray, ${what}`, '% of a core', cpuPercent, most === null ? null : { most }),
+    valueRow(`memory of all its processes, ${what}`, 'MiB', memoryKb / 1024, null),
   ];
+}
+
+/** Processor time of a process, in hundredths of a second (proc_pid_stat(5), utime and stime). */
+function ticksOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+/** Memory of a process, what it shares with others divided among them (KiB). */
+function shareOf(pid: number): number {
+  return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]);
 }
 
 /** Eight tasks that print, and files that are sent to it and hashed, stored and verified there. */
