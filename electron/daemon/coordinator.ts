@@ -132,7 +132,7 @@ class Coordinator implements CoordinatorDaemon {
     });
     this.reader = new JobReader({ life, store, catalog, comingMachines: () => this.provisioner.coming.length });
     const { reader } = this;
-    this.submissions = new Submissions({ life, store, catalog, reader, blobs, checkInput, defaultImage: settings.defaultImage });
+    this.submissions = new Submissions({ life, store, catalog, reader, blobs, clock, checkInput, defaultImage: settings.defaultImage });
     this.changes = new JobChanges({ life, store, catalog, reader, logs, removed: (job) => this.watchers.jobChanged(job) });
     this.nodes = new FarmNodes({ life, store, cacheRequests, provisioning: (node) => this.provisioner.reasonOf(node) });
     this.poll = createPollWorkers({

@@ -6,6 +6,7 @@ import type { JobView } from '../../shared/view.ts';
 import * as queries from '../core/queries.ts';
 import type { Blobs } from '../ports/files.ts';
 import type { Store } from '../ports/store.ts';
+import type { Clock } from '../ports/system.ts';
 import type { Identity } from '../ports/trust.ts';
 import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts';
 import type { Catalog } from './catalog.ts';
@@ -19,11 +20,14 @@ export interface SubmissionsOptions {
   readonly catalog: Catalog;
   readonly reader: JobReader;
   readonly blobs: Blobs;
+  readonly clock: Clock;
   readonly defaultImage: string | null;
   /** Refuses a zip that no worker would unpack. @throws LanyardError INVALID naming the entry and the rule */
   readonly checkInput: (path: string) => Promise<unknown>;
 }
 
+/** Longest time that jobs of one request are taken without letting others have their turn (ms). */
+const SLICE_MS = 10;
 const NO_EARLIER: ReadonlyMap<JobId, JobSpec> = new Map();
 
 /** How jobs come into the farm: checked, numbered, and acknowledged when they are on disk. */
@@ -33,16 +37,18 @@ export class Submissions {
   private readonly catalog: Catalog;
   private readonly reader: JobReader;
   private readonly blobs: Blobs;
+  private readonly clock: Clock;
   private readonly defaultImage: string | null;
   private readonly checkInput: SubmissionsOptions['checkInput'];
   private nextJob: JobId;
 
-  constructor({ life, store, catalog, reader, blobs, defaultImage, checkInput }: SubmissionsOptions) {
+  constructor({ life, store, catalog, reader, blobs, clock, defaultImage, checkInput }: SubmissionsOptions) {
     this.life = life;
     this.store = store;
     this.catalog = catalog;
     this.reader = reader;
     this.blobs = blobs;
+    this.clock = clock;
     this.defaultImage = defaultImage;
     this.checkInput = checkInput;
     this.nextJob = store.nextJobId();
@@ -54,20 +60,40 @@ export class Submissions {
   }
 
   async submitAll(specs: readonly JobSpec[], by: Identity): ReturnType<Farm['submitAll']> {
+    const { life, clock } = this;
     const inputs = await this.checkedInputs(specs);
-    if (specs.some(({ afterTasks }) => afterTasks.length > 0)) await this.life.allSettled();
-    const results = specs.map((spec) => {
-      const input = spec.input === undefined ? null : (inputs.get(spec.input) ?? null);
-      if (input instanceof LanyardError) return input;
-      try {
-        return this.enter(spec, by, input, true);
-      } catch (error) {
-        if (error instanceof LanyardError) return error;
-        throw error;
+    const results: (JobId | LanyardError)[] = [];
+    let stored = 0;
+    let isAllStored = false;
+    let begunMs = clock.elapsedMs();
+    try {
+      for (const spec of specs) {
+        if (clock.elapsedMs() - begunMs > SLICE_MS) {
+          await life.settled();
+          [stored, isAllStored, begunMs] = [results.length, false, clock.elapsedMs()];
+        }
+        if (spec.afterTasks.length > 0 && !isAllStored) {
+          await life.allSettled();
+          [stored, isAllStored] = [results.length, true];
+        }
+        results.push(this.tryEnter(spec, by, spec.input === undefined ? null : (inputs.get(spec.input) ?? null)));
       }
-    });
-    await this.life.settled();
-    return results;
+      await life.settled();
+      return results;
+    } catch (error) {
+      if (stored === 0 || !(error instanceof LanyardError)) throw error;
+      return specs.map((_, position) => (position < stored ? (results[position] as JobId | LanyardError) : error));
+    }
+  }
+
+  private tryEnter(spec: JobSpec, by: Identity, input: number | null | LanyardError): JobId | LanyardError {
+    if (input instanceof LanyardError) return input;
+    try {
+      return this.enter(spec, by, input, true);
+    } catch (error) {
+      if (error instanceof LanyardError) return error;
+      throw error;
+    }
   }
 
   /** @returns the bytes of each input that is named, or what is wrong with it */
