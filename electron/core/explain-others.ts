@@ -1,7 +1,8 @@
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import { taskId } from '../../shared/ids.ts';
 import type { Explanation, NodeExplanation } from '../../shared/view.ts';
-import { canaryObstacles, explainJob, hindrancesOf, limitObstacles } from './explain.ts';
+import { explainJob, hindrancesOf, limitObstacles } from './explain.ts';
+import { canaryObstacles } from './explain-own.ts';
 import { slotsOf } from './leases.ts';
 import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { availabilityOf, statusOf } from './queries.ts';

@@ -2,6 +2,7 @@ import type { JobId } from '../../shared/ids.ts';
 import { failingParts, type LabelExpression } from '../../shared/label-expression.ts';
 import type { Explanation } from '../../shared/view.ts';
 import { mayTake } from './earmarks.ts';
+import { obstacle, ownObstacles } from './explain-own.ts';
 import { usageOf } from './fairness.ts';
 import { firstOfLane, standsBefore } from './lanes.ts';
 import { type Constraint, hasLabel, labelsOf, misfits, slotsOf } from './leases.ts';
@@ -12,7 +13,7 @@ import { availabilityOf } from './queries.ts';
 import { isAtOwnCap } from './queue.ts';
 import { isAtCap } from './ranking.ts';
 import { reliefFor } from './relief.ts';
-import { canaryEnded, freshOfCanary, isFresh, openTasks, waitingTasks } from './rows.ts';
+import { waitingTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
@@ -55,50 +56,6 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
     return answer(`Room is being made for it: work of lower priority is ending on ${names(making)}.`, nodes.obstacles, ahead);
   const busy = nodes.able === 1 ? 'The node that can serve it is busy' : `All ${nodes.able} nodes that can serve it are busy`;
   return answer(`${busy}; ${behind}.${sharing}`, [...relief, ...nodes.obstacles], ahead);
-}
-
-function ownObstacles(job: Job): Obstacle[] {
-  const obstacles: Obstacle[] = [];
-  const waitsFor = [...(job.activity?.waitsFor ?? [])];
-  const [completes, ends] = (['complete', 'ended'] as const).map((until) =>
-    waitsFor.filter((one) => one[1] === until).map(([id]) => id),
-  ) as [JobId[], JobId[]];
-  if (job.held) obstacles.push(obstacle('held', 'it is held back by a person', 'release it'));
-  if (completes.length > 0) obstacles.push(obstacle('dependencies', `it begins when ${jobsText(completes, 'is', 'are')} complete`, null));
-  if (ends.length > 0) obstacles.push(obstacle('dependencies', `it begins when ${jobsText(ends, 'has', 'have')} ended`, null));
-  if (job.state === 'SUBMITTED' && !job.inputReady) obstacles.push(obstacle('input', 'its input is still on its way', null));
-  if (obstacles.length === 0 && openTasks(job) === 0) obstacles.push(...(canaryObstacles(job) ?? gateObstacles(job)));
-  return obstacles;
-}
-
-/** @returns what a job waits for whose first tasks all run or have ended; undefined for every other */
-export function canaryObstacles(job: Job): Obstacle[] | undefined {
-  const canary = job.activity?.canary;
-  if (canary === null || canary === undefined || freshOfCanary(job, canary).length > 0) return undefined;
-  const ended = canaryEnded(job, canary);
-  const all = canary.tasks.length;
-  if (ended === all) {
-    const message = 'its first tasks have ended, and it waits until somebody approves what the others are to ask for';
-    return [obstacle('canary', message, `look at what came out (\`lanyard canary ${job.id}\`) and approve it, or cancel the job`)];
-  }
-  // Some of them wait for other jobs.
-  if (canary.tasks.some((index) => isFresh(job, index))) return undefined;
-  return [obstacle('canary', `it waits for the canary: ${ended} of ${all} of its first tasks have ended`, null)];
-}
-
-/** Nothing of it may go before something of another job has completed. */
-function gateObstacles(job: Job): Obstacle[] {
-  const jobs = (job.activity?.gate?.jobs ?? []).filter((id) => id !== undefined);
-  const waiting = waitingTasks(job);
-  if (jobs.length === 0 || waiting === 0) return [];
-  const tasks =
-    waiting === 1 ? 'its last waiting task waits for its counterpart' : `its ${waiting} waiting tasks wait for their counterparts`;
-  return [obstacle('dependencies', `${tasks} in ${jobsText(jobs, '', '').trimEnd()}`, null)];
-}
-
-function jobsText(jobs: readonly JobId[], one: string, many: string): string {
-  const named = jobs.slice(0, 5).join(', ') + (jobs.length > 5 ? ' and more' : '');
-  return jobs.length === 1 ? `job ${named} ${one}` : `jobs ${named} ${many}`;
 }
 
 function placedSentence(job: Job): string {
@@ -365,10 +322,6 @@ function add(map: Map<Hindrance, FarmNode[]>, key: Hindrance, node: FarmNode): v
   const list = map.get(key);
   if (list === undefined) map.set(key, [node]);
   else list.push(node);
-}
-
-function obstacle(constraint: string, message: string, helpText: string | null): Obstacle {
-  return { constraint, message, help: helpText, nodes: 0 };
 }
 
 /** Changing one thing helps only where nothing else is in the way. */
