@@ -132,6 +132,21 @@ test('a log is followed as it grows; whatever moves it up pauses, coming to the 
   await rm(folder, { recursive: true });
 });
 
+test('a job that waits is put before the others of its owner', async ({ page, farm }) => {
+  const needs = { requirements: { ...SMALL.requirements, gpus: 1 } };
+  const [earlier, later] = [
+    await farm.submit({ name: 'earlier', command: 'true', ...needs }),
+    await farm.submit({ name: 'later', command: 'true', ...needs }),
+  ];
+  const positionOf = async (job: number) => (await farm.client.call('getJob', { params: { job } })).position;
+  await page.goto(farm.link);
+  await page.goto(`${farm.url}/#/jobs/${later}`);
+  await page.getByRole('button', { name: 'Put first' }).click();
+  await expect(page.getByText('First of its owner’s and priority')).toBeVisible();
+  expect(await positionOf(later)).toBeLessThan(await positionOf(earlier));
+  for (const job of [earlier, later]) await farm.client.call('cancelJob', { params: { job } });
+});
+
 test('cancel asks first; retry runs what failed again', async ({ page, farm }) => {
   const sleeper = await farm.submit({ name: 'sleeper', command: 'sleep 60', ...SMALL });
   await page.goto(farm.link);

@@ -1,4 +1,4 @@
-import { CirclePause, CirclePlay, RotateCcw, SquareX, Trash2 } from 'lucide-react';
+import { ArrowUpToLine, CirclePause, CirclePlay, RotateCcw, SquareX, Trash2 } from 'lucide-react';
 import type { LanyardClient } from '../../../shared/lanyard-client.ts';
 import type { JobView } from '../../../shared/view.ts';
 import { toastDone, toastError } from '../../store/toasts.ts';
@@ -8,7 +8,7 @@ import { isLive } from '../../ui/state.tsx';
 
 /** Something that can be done to a number of jobs. */
 export interface JobAction {
-  readonly id: 'hold' | 'resume' | 'retry' | 'cancel' | 'remove';
+  readonly id: 'hold' | 'resume' | 'first' | 'retry' | 'cancel' | 'remove';
   readonly label: string;
   readonly icon: typeof Trash2;
   /** Those of the jobs that it would change. */
@@ -30,9 +30,22 @@ export function jobActions(client: LanyardClient, jobs: readonly JobView[]): rea
   const ended = jobs.filter((job) => !isLive(job));
   const cancel = () => each('Cancel', waiting, (job) => client.call('cancelJob', { params: { job: job.id } }), { done: 'Cancelled' });
   const remove = () => each('Remove', ended, (job) => client.call('removeJob', { params: { job: job.id } }), { done: 'Removed' });
+  // Several at once would have to be put into an order of their own.
+  const queued = jobs.length === 1 ? waiting.filter(({ counts }) => counts.SUBMITTED + counts.QUEUED > 0) : [];
   const actions: readonly JobAction[] = [
     { id: 'hold', label: 'Hold', icon: CirclePause, jobs: free, question: null, run: () => setHeld(client, free, true) },
     { id: 'resume', label: 'Let go on', icon: CirclePlay, jobs: held, question: null, run: () => setHeld(client, held, false) },
+    {
+      id: 'first',
+      label: 'Put first',
+      icon: ArrowUpToLine,
+      jobs: queued,
+      question: null,
+      run: () =>
+        each('Put first', queued, (job) => client.call('updateJob', { params: { job: job.id }, body: { move: 'first' } }), {
+          done: 'First of its owner’s and priority:',
+        }),
+    },
     {
       id: 'retry',
       label: 'Retry failed',
