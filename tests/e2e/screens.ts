@@ -4,13 +4,21 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { startFarm, type TestFarm } from './support/farm.ts';
+import { createZip } from './support/zip.ts';
 
 /** Takes the pictures of docs/screens anew: a small farm is started, given real work, and looked at in both themes. */
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDER = join(ROOT, 'docs/screens');
 const SMALL = { requirements: { cpu: 0.1, ramMb: 64 } };
-/** `--large` looks at a lab's wall as well; those pictures are not kept. */
-const SIZES = [{ width: 1280, height: 800 }, ...(process.argv.includes('--large') ? [{ width: 1920, height: 1080 }] : [])];
+const KEPT = { width: 1280, height: 800 };
+/** `--large` looks at larger screens instead; those pictures lie in `.cache/screens` and are not kept. */
+const isLarge = process.argv.includes('--large');
+const SIZES = isLarge
+  ? [
+      { width: 1920, height: 1080 },
+      { width: 3840, height: 2160 },
+    ]
+  : [KEPT];
+const FOLDER = join(ROOT, isLarge ? '.cache/screens' : 'docs/screens');
 
 /** Work of every kind: pictures, failures, a long job, one that cannot be placed, many small ones. */
 async function giveWork(
@@ -60,8 +68,46 @@ async function giveWork(
   ];
   const assembled = await farm.submit({ name: 'shot 044: assemble', command: 'true', after: [render, denoise] as never[], ...SMALL });
   await farm.submit({ name: 'shot 044: review copy', command: 'true', after: [assembled] as never[], ...SMALL });
+  await farm.submit({
+    name: 'denoise with licences',
+    command: 'sleep 20',
+    tasks: { kind: 'count', count: 12 },
+    priority: 90,
+    requirements: { cpu: 0.1, ramMb: 64, limits: { nuke: 2 } },
+  });
   return { pictures: 1, failed, long, assembled };
 }
+
+/** What a person might drop: a shot that is rendered, denoised and put together. */
+const STAGED = createZip({
+  'lanyard.json': JSON.stringify({
+    name: 'shot 044',
+    image: null,
+    stages: [
+      {
+        stage: 'render',
+        command: 'blender -b shot.blend -f {frame} -o //raw/####',
+        tasks: { kind: 'frames', frames: '1-96' },
+        outputs: ['raw/*.exr'],
+      },
+      {
+        stage: 'shadows',
+        command: 'blender -b shadows.blend -f {frame} -o //raw/####',
+        tasks: { kind: 'frames', frames: '1-96' },
+        outputs: ['raw/*.exr'],
+      },
+      {
+        stage: 'comp',
+        command: 'nuke -x comp.nk {frame}',
+        afterTasks: ['render', 'shadows'],
+        inputsFrom: ['render', 'shadows'],
+        tasks: { kind: 'frames', frames: '1-96' },
+        outputs: ['comp/*.exr'],
+      },
+      { stage: 'review', command: 'ffmpeg -i comp/%04d.exr review.mp4', after: ['comp'], inputsFrom: ['comp'], outputs: ['review.mp4'] },
+    ],
+  }),
+});
 
 async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<typeof giveWork>>): Promise<void> {
   const places: Readonly<Record<string, { readonly hash: string; readonly before?: (page: Page) => Promise<void> }>> = {
@@ -85,7 +131,16 @@ async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<t
         await page.getByRole('textbox', { name: 'Keep these files' }).fill('frames/{frame:4}.png');
       },
     },
-    settings: { hash: '#/settings' },
+    stages: {
+      hash: '#/submit',
+      async before(page) {
+        await page
+          .locator('input[type=file][accept=".zip"]')
+          .setInputFiles({ name: 'shot_044.zip', mimeType: 'application/zip', buffer: STAGED });
+        await page.getByRole('region', { name: 'Stages' }).waitFor();
+      },
+    },
+    settings: { hash: '#/settings', before: (page) => page.getByRole('button', { name: 'Look around' }).click() },
     invite: {
       hash: '#/settings',
       async before(page) {
@@ -124,6 +179,7 @@ async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<t
 await mkdir(FOLDER, { recursive: true });
 const farm = await startFarm({
   farmName: 'Studio Nord',
+  limits: 'nuke=6,arnold=4',
   workers: [
     { name: 'render-01', zone: 'rack A', maxParallel: 4 },
     { name: 'render-02', zone: 'rack A', maxParallel: 4 },
