@@ -113,6 +113,18 @@ test('a log is followed as it grows; whatever moves it up pauses, coming to the 
     await log.press('End');
     await expect(following).toBeVisible();
   }
+  await page.getByRole('button', { name: 'Follow' }).click();
+  await expect(paused).toBeVisible();
+  await expect(log.locator('[data-line]').last()).toBeVisible();
+  expect(
+    await log
+      .locator('[data-line]')
+      .last()
+      .evaluate((line) => line.getBoundingClientRect().bottom),
+  ).toBeGreaterThan(300);
+  await page.getByRole('button', { name: 'Follow' }).click();
+  await expect(following).toBeVisible();
+  await log.hover();
   await page.mouse.wheel(0, -600);
   await expect(paused).toBeVisible();
   const lines = async () => Number.parseInt(((await paused.textContent()) as string).replaceAll(',', ''), 10);

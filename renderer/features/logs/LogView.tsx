@@ -52,6 +52,11 @@ export function LogView(props: LogViewProps) {
     // More than there is: what there is would have to be measured first.
     if (following) (scroller.current as HTMLDivElement).scrollTop = END;
   }, [following, count, view.height, wrapped]);
+  useLayoutEffect(() => {
+    const element = scroller.current as HTMLDivElement;
+    // Where it is when it pauses; while it follows nobody asks.
+    if (!following) setView({ top: element.scrollTop, height: element.clientHeight });
+  }, [following]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another match is a reason to move
   useLayoutEffect(() => {
     const element = scroller.current as HTMLDivElement;
@@ -60,11 +65,7 @@ export function LogView(props: LogViewProps) {
     else element.scrollTop = (match * LINE_PIXELS - view.height / 2) / scale;
   }, [match]);
 
-  const { scrolled, ...hand } = useFollowHand((next) => {
-    // Where it is when it pauses; while it follows nobody asks.
-    if (!next) setView({ top: (scroller.current as HTMLDivElement).scrollTop, height: view.height });
-    onFollow(next);
-  });
+  const { scrolled, ...hand } = useFollowHand(following, onFollow);
   const onScroll = () => {
     const element = scroller.current as HTMLDivElement;
     if (!following) setView({ top: element.scrollTop, height: element.clientHeight });

@@ -11,7 +11,7 @@ const DOWNWARD_KEYS: readonly string[] = ['ArrowDown', 'PageDown', 'End'];
  * where a scroll event finds the log: a line that arrives in the frame of the wheel puts the log back to its end before that event comes.
  * @returns the handlers of the element that scrolls
  */
-export function useFollowHand(onFollow: (following: boolean) => void) {
+export function useFollowHand(following: boolean, onFollow: (following: boolean) => void) {
   /** Whether the hand last moved towards the end; only then does reaching it mean that somebody wants to follow. */
   const isDownward = useRef(false);
   const touchAt = useRef(0);
@@ -62,9 +62,11 @@ export function useFollowHand(onFollow: (following: boolean) => void) {
       else if (!holdsScrollbar.current) pause();
     },
     onPointerUp: (event: PointerEvent<HTMLElement>) => release(event.currentTarget),
-    /** @returns nothing; to be called when the element has scrolled, whoever moved it */
+    /** To be called when the element has scrolled, whoever moved it: a screen reader has no wheel. */
     scrolled(element: HTMLElement) {
-      if (isDownward.current && isAtEnd(element)) onFollow(true);
+      const isThere = isAtEnd(element);
+      if (isDownward.current && isThere) onFollow(true);
+      else if (following && !isThere) pause();
     },
   };
 }
