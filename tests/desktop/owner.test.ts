@@ -27,11 +27,11 @@ test('the owner of a machine sees what ran there, sets the hours of the farm, an
   await expect(window.getByRole('region', { name: 'What ran on this machine' })).toContainText('of another');
 
   const rules = window.getByRole('region', { name: 'What the farm may do on this machine' });
-  await rules.getByLabel('Hours').fill('some day');
-  await expect(rules.getByLabel('Hours')).toHaveAttribute('aria-invalid', 'true');
+  await rules.getByLabel('Hours', { exact: true }).fill('some day');
+  await expect(rules.getByLabel('Hours', { exact: true })).toHaveAttribute('aria-invalid', 'true');
   // The day after tomorrow, whatever time zone and midnight do to this test.
   const other = DAYS[(new Date().getDay() + 3) % 7];
-  await rules.getByLabel('Hours').fill(`${other} 10:00-11:00`);
+  await rules.getByLabel('Hours', { exact: true }).fill(`${other} 10:00-11:00`);
   await rules.getByLabel('On battery').fill('return');
   await expect(rules.getByText('Tasks go back to the queue at once. No new ones come.').first()).toBeVisible();
   await rules.getByRole('button', { name: 'Go by these rules' }).click();
@@ -39,7 +39,7 @@ test('the owner of a machine sees what ran there, sets the hours of the farm, an
   await expect.poll(availability).toBe('outside-schedule');
   const held = await submit('waits for its hour');
   expect(await stateOf(held)).toBe('QUEUED');
-  await rules.getByLabel('Hours').fill('');
+  await rules.getByLabel('Hours', { exact: true }).fill('');
   await rules.getByRole('button', { name: 'Go by these rules' }).click();
   await expect.poll(() => stateOf(held)).toBe('COMPLETED');
 
