@@ -244,6 +244,8 @@ export interface TaskRow {
   readonly retriesUsed: number;
   /** Requeues that cost no retry. */
   readonly requeues: number;
+  /** Times that it made room for work of higher priority. */
+  readonly preemptions: number;
   readonly node: NodeId | null;
   /** Nodes it failed on, newest last; avoided while another can serve it. */
   readonly avoid: readonly NodeId[];

@@ -83,6 +83,22 @@ export const nodeDescriptionSchema = z.object({
 });
 export type NodeDescription = Readonly<z.infer<typeof nodeDescriptionSchema>>;
 
+/** What a node's failures have led to; it outlives a restart of the coordinator. */
+export const nodeHealthSchema = z.object({
+  /** Wall clock; it is UNHEALTHY until then. */
+  unhealthyUntil: z.number().nullable(),
+  /** Cool-downs since it was last known to be well. */
+  strikes: z.number().int().min(0),
+  probation: z.boolean(),
+  /** Tasks that failed there and completed elsewhere, and its completions since the last of them. */
+  convictions: z.array(z.string()),
+  completedSince: z.number().int().min(0),
+  /** The job whose task failed there last, with nothing completed since. */
+  failedJob: z.number().int().positive().nullable(),
+  reason: z.string().nullable(),
+});
+export type NodeHealth = Readonly<z.infer<typeof nodeHealthSchema>>;
+
 /** A node as it is stored: what must outlive a restart of the coordinator. */
 export interface NodeRow {
   readonly description: NodeDescription;
@@ -92,4 +108,6 @@ export interface NodeRow {
   readonly carrier: 'link' | 'poll';
   readonly registeredAt: number;
   readonly lastSeenAt: number;
+  /** Null: nothing speaks against it. */
+  readonly health: NodeHealth | null;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JobId } from '../../shared/ids.ts';
 import { explainJob } from './explain.ts';
-import { description, policy, TestFarm } from './farm.fixture.ts';
+import { description, held, policy, TestFarm } from './farm.fixture.ts';
 import { jobEta } from './queries.ts';
 
 const nodesOf = (world: TestFarm) => world.of('assign').map(({ node }) => node as string);
@@ -137,6 +137,20 @@ describe('when a job will be done', () => {
     expect(jobEta(world.farm, 1 as JobId)).not.toBeNull();
     world.turn({ type: 'hold', job: 1 as JobId, held: true });
     expect(jobEta(world.farm, 1 as JobId)).toBeNull();
+  });
+
+  test('is known after a restart of the coordinator as it was before', () => {
+    const world = new TestFarm();
+    world.join('ash', { maxParallel: 1 });
+    world.submit(1, { taskCount: 10 });
+    for (const [index, ranForMs] of [60_000, 50_000, 90_000].entries()) run(world, `1.${index}.1`, ranForMs);
+    const attempt = world.assigned()[0]?.split('@')[0] as string;
+    world.start(attempt);
+    const before = jobEta(world.farm, 1 as JobId);
+    expect(before).not.toBeNull();
+    world.restart();
+    world.join('ash', { maxParallel: 1 }, [held(attempt, 'running')]);
+    expect(jobEta(world.farm, 1 as JobId)).toEqual(before);
   });
 
   test('is a range about what the measured runs add up to, wide when they differ', () => {

@@ -1,3 +1,4 @@
+import type { NodeId } from '../../shared/ids.ts';
 import type { Activity, Job, Task } from './model.ts';
 import { openTasks, waitingTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
@@ -6,6 +7,21 @@ import type { FarmState } from './state.ts';
 
 /** Runs that must have been measured before anything is said. */
 const MEASURED_RUNS = 3;
+
+/** Runs of a job, of its newest tasks, from which estimates begin after a restart of the coordinator. */
+export const RUNS_RECOVERED = 64;
+
+/** Counts a completed run of one of the job's tasks, ms. */
+export function noteRun(activity: Activity, node: NodeId, ranForMs: number): void {
+  activity.speeds ??= new Map();
+  const mean = activity.speeds.get(node);
+  activity.speeds.set(node, mean === undefined ? ranForMs : mean * 0.75 + ranForMs * 0.25);
+  const off = ranForMs - activity.meanRunMs;
+  // An exponentially weighted mean and variance, as West gives them (1979), but a plain one over the first ten.
+  const weight = Math.max(0.1, 1 / ++activity.measuredRuns);
+  activity.meanRunMs += weight * off;
+  activity.runVariance = (1 - weight) * (activity.runVariance + weight * off * off);
+}
 
 /** In how long a job will be done, ms from now. */
 export interface Estimate {

@@ -46,6 +46,12 @@ export interface NewJob {
   readonly canary: CanaryPlan | null;
 }
 
+/** How long a completed task ran, ms; always more than 0. */
+export interface TaskRun {
+  readonly node: NodeId;
+  readonly ranForMs: number;
+}
+
 /** A job that was stored before and comes back: at a start, or because a person retries it. */
 export interface StoredJob {
   readonly row: JobRow;
@@ -58,6 +64,8 @@ export interface StoredJob {
   readonly canary: (CanaryPlan & { readonly runs: readonly CanaryRun[] }) | null;
   /** The tasks that have rows of their own. */
   readonly tasks: readonly TaskRow[];
+  /** How long its newest completed tasks ran, oldest first; empty for a job of one task. */
+  readonly runs: readonly TaskRun[];
 }
 
 /**

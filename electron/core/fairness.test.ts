@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { JobId } from '../../shared/ids.ts';
+import type { JobId, NodeId } from '../../shared/ids.ts';
 import { explainJob } from './explain.ts';
 import { costOf, ownerOf, usageOf } from './fairness.ts';
-import { policy, TestFarm } from './farm.fixture.ts';
-import { ownerViews } from './queries.ts';
+import { held, policy, TestFarm } from './farm.fixture.ts';
+import { assignedTo, ownerViews } from './queries.ts';
 
 const OWNERS = ['ann', 'bea', 'cid'] as const;
 const DAY_MS = 86_400_000;
@@ -197,4 +197,24 @@ test('what a task takes is the scarcest of what it keeps from others, in cores',
   expect(costOf({ cpu: 2, ramMb: 512, gpus: 0 })).toBe(2);
   expect(costOf({ cpu: 1, ramMb: 16_384, gpus: 0 })).toBe(4);
   expect(costOf({ cpu: 1, ramMb: 512, gpus: 1 })).toBe(8);
+});
+
+test('what runs when a restart brings a lower cap goes on, and nothing is added until it has room', () => {
+  const world = new TestFarm({ ownerTasks: { ann: 3 } });
+  world.join('ash', { maxParallel: 4 });
+  world.submit(1, { owner: 'ann', taskCount: 5 });
+  for (const index of [0, 1, 2]) world.start(`1.${index}.1`);
+  world.restart({ ownerTasks: { ann: 1 } });
+  world.join(
+    'ash',
+    { maxParallel: 4 },
+    [0, 1, 2].map((index) => held(`1.${index}.1`)),
+  );
+  expect(assignedTo(world.farm, 'ash' as NodeId)).toHaveLength(3);
+  for (const index of [0, 1]) {
+    world.end(`1.${index}.1`);
+    expect(world.assigned()).toEqual([]);
+  }
+  world.end('1.2.1');
+  expect(world.assigned()).toEqual(['1.3.1@ash']);
 });

@@ -89,6 +89,8 @@ export class TestFarm {
   readonly ownerRows = new Map<string, OwnerRow>();
   readonly decisions = new Map<number, CanaryDecision>();
   private readonly runs = new Map<string, CanaryRun>();
+  /** Attempts, in the order in which they ended. */
+  private readonly completed: AttemptRow[] = [];
   private readonly submitted = new Map<JobId, NewJob>();
 
   constructor(config: Partial<FarmConfig> = {}) {
@@ -121,9 +123,9 @@ export class TestFarm {
   }
 
   /** The coordinator ends and starts again, with what was stored. */
-  restart(): CoordinatorEffect[] {
+  restart(config: Partial<FarmConfig> = {}): CoordinatorEffect[] {
     const jobs = [...this.jobRows.values()].filter((row) => !isTerminal(row.state)).map((row) => this.stored(row.id));
-    this.farm = createFarm(this.farm.config);
+    this.farm = createFarm({ ...this.farm.config, ...config });
     return this.turn({ type: 'recovered', jobs, nodes: [...this.nodeRows.values()], owners: [...this.ownerRows.values()] });
   }
 
@@ -146,10 +148,13 @@ export class TestFarm {
         .filter(({ until }) => row.state === 'SUBMITTED' || until === 'tasks')
         .map(({ job: other, until }) => ({ job: other, until, ended: endOf(other), completed: this.completedOf(other) })),
       tasks: [...this.taskRows.values()].filter((task) => task.job === id),
+      runs: this.completed.flatMap(({ job: of, node, ranForMs }) => (of === id && ranForMs ? [{ node, ranForMs }] : [])),
     };
   }
 
-  private noteRun({ job, index, ranForMs, cpuMs, peakRamMb }: AttemptRow): void {
+  private noteRun(row: AttemptRow): void {
+    const { job, index, ranForMs, cpuMs, peakRamMb } = row;
+    this.completed.push(row);
     this.runs.set(`${job}.${index}`, { index, ranForMs: ranForMs ?? 0, cpuMs, peakRamMb });
   }
 

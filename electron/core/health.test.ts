@@ -125,6 +125,31 @@ describe('who is to blame is found out on another node:', () => {
     });
   });
 
+  test('the machine, also when the coordinator was restarted in between', () => {
+    const world = twoNodes();
+    failThenComplete(world, 1);
+    world.restart();
+    for (const node of ['ash', 'birch']) world.join(node, { maxParallel: 1 });
+    pause(world, 'birch', 'paused');
+    world.submit(2);
+    world.end('2.0.1');
+    failThenComplete(world, 3);
+    expect(statusOf(world, 'ash')).toBe('UNHEALTHY');
+    world.pass(10_000);
+    world.restart();
+    for (const node of ['ash', 'birch']) world.join(node, { maxParallel: 1 });
+    expect(nodeSummary(world.farm, 'ash' as NodeId)).toMatchObject({
+      status: 'UNHEALTHY',
+      reason: 'tasks 1.0 and 3.0 failed here and completed elsewhere, the last on birch',
+    });
+    // What is left of the 30 s, and then one task at a time.
+    world.pass(20_000);
+    expect(statusOf(world, 'ash')).toBe('IDLE');
+    expect(world.farm.nodes.get('ash' as NodeId)?.probation).toBe(true);
+    world.restart();
+    expect(world.farm.nodes.get('ash' as NodeId)?.probation).toBe(true);
+  });
+
   test('nobody, when the one failure lies far back', () => {
     const world = twoNodes();
     failThenComplete(world, 1);

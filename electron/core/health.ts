@@ -1,8 +1,10 @@
-import type { NodeId } from '../../shared/ids.ts';
+import type { JobId, NodeId } from '../../shared/ids.ts';
 import { END_REASONS, type EndReason } from '../../shared/job.ts';
+import type { NodeHealth } from '../../shared/node.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { couldServe } from './leases.ts';
 import { type Activity, activityOf, type FarmNode, type Job, type Task } from './model.ts';
+import { rowOfNode } from './rows.ts';
 import { type FarmState, markNode, nodeChanged } from './state.ts';
 
 /**
@@ -26,14 +28,35 @@ export function noteCompleted(farm: FarmState, node: FarmNode, task: Task): void
     activity.failures = 0;
   }
   for (const id of task.avoid) if (id !== node.id) convict(farm, farm.nodes.get(id), task, node);
+  const wasSuspect = node.failedJob !== null || node.convictions.length > 0;
   node.failedJob = null;
   if (++node.completedSince >= ACQUIT_AFTER) node.convictions.length = 0;
-  if (node.unhealthyUntilMs !== 0 || node.strikes === 0) return;
-  node.strikes = 0;
-  node.probation = false;
-  node.healthReason = null;
-  markNode(farm, node);
-  nodeChanged(farm, node);
+  const isWellAgain = node.unhealthyUntilMs === 0 && node.strikes > 0;
+  if (isWellAgain) {
+    node.strikes = 0;
+    node.probation = false;
+    node.healthReason = null;
+    markNode(farm, node);
+  }
+  if (wasSuspect || isWellAgain) healthChanged(farm, node);
+}
+
+/** What was stored of a node's health, at a start. The wall clock tells how long ago; a cool-down lasts no longer than one ever does. */
+export function recoverHealth(farm: FarmState, node: FarmNode, health: NodeHealth): void {
+  node.strikes = health.strikes;
+  node.probation = health.probation;
+  node.convictions.push(...health.convictions);
+  node.completedSince = health.completedSince;
+  node.failedJob = health.failedJob as JobId | null;
+  node.healthReason = health.reason;
+  if (health.unhealthyUntil === null) return;
+  const leftMs = Math.min(health.unhealthyUntil - farm.now.wallMs, farm.config.cooldownMaxMs);
+  if (leftMs <= 0) {
+    beginProbation(farm, node);
+    return;
+  }
+  node.unhealthyUntilMs = farm.now.elapsedMs + leftMs;
+  scheduleCheck(farm, node, node.unhealthyUntilMs);
 }
 
 /** An attempt ended on the node with a reason that blames somebody. */
@@ -51,6 +74,7 @@ export function noteFailure(farm: FarmState, node: FarmNode, job: Job, reason: E
   if (blames === 'node') sicken(farm, node, `job ${job.id}: ${message ?? reason}`);
   else if (node.probation) sicken(farm, node, `job ${job.id} failed on probation (${reason})`);
   else if (earlier !== null && earlier !== job.id) sicken(farm, node, `tasks of jobs ${earlier} and ${job.id} failed one after the other`);
+  healthChanged(farm, node);
 }
 
 /** The task failed on one node and completed on another: it was not the task. */
@@ -59,9 +83,11 @@ function convict(farm: FarmState, node: FarmNode | undefined, task: Task, comple
   if (node === undefined || node.convictions.includes(name)) return;
   node.completedSince = 0;
   node.convictions.push(name);
-  if (node.convictions.length < CONVICTIONS) return;
-  const tasks = node.convictions.splice(0).join(' and ');
-  sicken(farm, node, `tasks ${tasks} failed here and completed elsewhere, the last on ${completedOn.description.name}`);
+  if (node.convictions.length >= CONVICTIONS) {
+    const tasks = node.convictions.splice(0).join(' and ');
+    sicken(farm, node, `tasks ${tasks} failed here and completed elsewhere, the last on ${completedOn.description.name}`);
+  }
+  healthChanged(farm, node);
 }
 
 /** The same failure on several nodes, over and over, and nothing of the job has ever completed: more of it helps nobody. */
@@ -89,7 +115,7 @@ export function beginProbation(farm: FarmState, node: FarmNode): void {
   node.failedJob = null;
   node.healthReason = `on probation after: ${node.healthReason ?? 'failures'}`;
   markNode(farm, node);
-  nodeChanged(farm, node);
+  healthChanged(farm, node);
 }
 
 /** @returns how long the node stays out after its `strikes`th failure in a row (from 1), ms */
@@ -97,6 +123,7 @@ export function cooldownAfter(strikes: number, cooldownMs: number, cooldownMaxMs
   return Math.min(cooldownMaxMs, cooldownMs * 2 ** (strikes - 1));
 }
 
+/** The caller stores it (`healthChanged`). */
 function sicken(farm: FarmState, node: FarmNode, reason: string): void {
   if (node.unhealthyUntilMs !== 0) return;
   node.strikes++;
@@ -105,5 +132,9 @@ function sicken(farm: FarmState, node: FarmNode, reason: string): void {
   node.healthReason = reason;
   node.unhealthyUntilMs = farm.now.elapsedMs + cooldownAfter(node.strikes, farm.config.cooldownMs, farm.config.cooldownMaxMs);
   scheduleCheck(farm, node, node.unhealthyUntilMs);
+}
+
+function healthChanged(farm: FarmState, node: FarmNode): void {
+  farm.effects.push({ type: 'save-node', row: rowOfNode(farm, node) });
   nodeChanged(farm, node);
 }

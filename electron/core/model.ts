@@ -163,8 +163,11 @@ export class Job {
   readonly owner: Owner;
   shared: SharedPolicy;
   readonly taskCount: number;
-  readonly submittedAt: number;
-  queuedAt: number | null;
+  /** Wall clock, in parts that are small enough to lie in the object itself: a number that is not is an object more for the collector. */
+  private readonly submittedHigh: number;
+  private readonly submittedLow: number;
+  /** After its submission, ms. */
+  private queuedAfterMs: number | null;
   state: JobState;
   priority: number;
   /** Among those of its owner and priority, ascending: its id, unless a person has moved it. */
@@ -183,8 +186,9 @@ export class Job {
     this.owner = owner;
     this.shared = shared;
     this.taskCount = taskCount;
-    this.submittedAt = submittedAt;
-    this.queuedAt = null;
+    this.submittedHigh = Math.floor(submittedAt / 2 ** 30);
+    this.submittedLow = submittedAt - this.submittedHigh * 2 ** 30;
+    this.queuedAfterMs = null;
     this.state = 'SUBMITTED';
     this.priority = 0;
     this.position = id;
@@ -194,6 +198,18 @@ export class Job {
     this.cursor = 0;
     this.lane = null;
     this.activity = null;
+  }
+
+  get submittedAt(): number {
+    return this.submittedHigh * 2 ** 30 + this.submittedLow;
+  }
+
+  get queuedAt(): number | null {
+    return this.queuedAfterMs === null ? null : this.submittedAt + this.queuedAfterMs;
+  }
+
+  set queuedAt(at: number | null) {
+    this.queuedAfterMs = at === null ? null : at - this.submittedAt;
   }
 }
 
@@ -270,7 +286,7 @@ export class Task {
   /** The job for which the current attempt was asked to end, and when (steady clock). */
   makesRoomFor: JobId | null = null;
   askedMs = 0;
-  /** Times that it made room since the coordinator began. */
+  /** Times that it made room. */
   preemptions = 0;
   phase: Phase | null = null;
   gpus: readonly string[] = NONE;

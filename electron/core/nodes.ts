@@ -6,7 +6,7 @@ import { currentTask, startTask, thawTask } from './attempts.ts';
 import { scheduleCheck } from './deadlines.ts';
 import type { CoordinatorEvent } from './events.ts';
 import { charge } from './fairness.ts';
-import { beginProbation } from './health.ts';
+import { beginProbation, recoverHealth } from './health.ts';
 import { adoptGpus, describe, release } from './leases.ts';
 import { FarmNode, type Task } from './model.ts';
 import { forgetNode, noteNodeChanged } from './placement.ts';
@@ -27,6 +27,7 @@ export function recoverNodes(farm: FarmState, rows: readonly NodeRow[]): void {
     node.lastSeenAt = row.lastSeenAt;
     describe(node, row.description);
     farm.nodes.set(node.id, node);
+    if (row.health !== null) recoverHealth(farm, node, row.health);
   }
 }
 
@@ -57,7 +58,7 @@ export function nodeRegistered(farm: FarmState, event: EventOf<'node-registered'
   node.recovered = false;
   touch(farm, node);
   setCached(farm, node, event.cached);
-  farm.effects.push({ type: 'save-node', row: rowOfNode(node) });
+  farm.effects.push({ type: 'save-node', row: rowOfNode(farm, node) });
   const keep = reconcile(farm, node, event.attempts, reason);
   scheduleCheck(farm, node, nextCheck(farm, node));
   const stop = event.attempts.map(({ attempt }) => attempt).filter((attempt) => !keep.has(attempt));
@@ -72,7 +73,7 @@ export function nodeDescribed(farm: FarmState, event: EventOf<'node-described'>)
   node.epoch++;
   describe(node, event.node);
   touch(farm, node);
-  farm.effects.push({ type: 'save-node', row: rowOfNode(node) });
+  farm.effects.push({ type: 'save-node', row: rowOfNode(farm, node) });
   noteNodeChanged(farm, node);
   nodeChanged(farm, node);
 }
@@ -119,7 +120,7 @@ export function nodeAdmin(farm: FarmState, event: EventOf<'node-admin'>): void {
   const node = farm.nodes.get(event.node);
   if (node === undefined || node.adminAvailability === event.availability) return;
   node.adminAvailability = event.availability;
-  farm.effects.push({ type: 'save-node', row: rowOfNode(node) });
+  farm.effects.push({ type: 'save-node', row: rowOfNode(farm, node) });
   noteNodeChanged(farm, node);
   nodeChanged(farm, node);
 }
@@ -207,7 +208,7 @@ function goOffline(farm: FarmState, node: FarmNode, why: string): void {
   node.recovered = false;
   for (const task of [...node.tasks]) loseAttempt(farm, task, 'node-lost', why);
   for (const attempt of [...node.stopping.keys()]) dropLease(farm, node, attempt);
-  farm.effects.push({ type: 'save-node', row: rowOfNode(node) });
+  farm.effects.push({ type: 'save-node', row: rowOfNode(farm, node) });
   nodeChanged(farm, node);
 }
 

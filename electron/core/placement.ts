@@ -10,7 +10,7 @@ import { isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-node
 import { PlacementOrder } from './order.ts';
 import { leastUrgent, makeRoom, notePreemptible } from './preemption.ts';
 import { hasWaiting, highestWaiting, park, unpark } from './queue.ts';
-import { firstFitting, firstJobs } from './ranking.ts';
+import { firstFitting, firstJobs, isAtCap } from './ranking.ts';
 import { freshOfCanary, openFreshTasks, rowOfTask } from './rows.ts';
 import { type FarmState, markClass, markNode, nodeChanged } from './state.ts';
 import { moveTask, settleJob } from './tasks.ts';
@@ -339,6 +339,8 @@ function nextFresh(job: Job, { gate, canary }: Activity): number {
 function assign(farm: FarmState, task: Task, node: FarmNode): void {
   const job = task.job;
   const queueClass = job.shared.queueClass;
+  // More than that may run only of what ran before a restart that lowered it.
+  if (isAtCap(job.owner)) throw new Error(`${job.owner.name} has ${job.owner.live} of ${job.owner.maxTasks} tasks at once already`);
   task.gpus = reserve(node, queueClass.demand);
   queueClass.waitingSinceMs = farm.now.elapsedMs;
   spendEarmark(farm, queueClass, node);

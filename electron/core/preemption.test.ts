@@ -172,6 +172,7 @@ describe('there is no ping-pong:', () => {
       job.map((value) => ({ submit: value })),
       fc.record({ end: fc.nat(9) }),
       fc.record({ pass: fc.integer({ min: 1, max: 20_000 }) }),
+      fc.constant('restart' as const),
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
@@ -196,10 +197,21 @@ describe('there is no ping-pong:', () => {
           world.end(chosen.attempt, task?.makesRoomFor === null ? 'completed' : 'preempted');
           judge();
         };
-        for (const node of ['ash', 'birch']) world.join(node, { maxParallel: 3 });
+        const joinAll = () => {
+          for (const node of ['ash', 'birch'])
+            world.join(
+              node,
+              { maxParallel: 3 },
+              assignedTo(world.farm, node as NodeId).map(({ attempt }) => held(attempt)),
+            );
+        };
+        joinAll();
         let id = 0;
         for (const one of actions) {
-          if ('submit' in one) {
+          if (one === 'restart') {
+            world.restart();
+            joinAll();
+          } else if ('submit' in one) {
             const { priority, tasks, cpu, preemptible } = one.submit;
             priorities.set(++id, priority);
             world.submit(id, { priority, taskCount: tasks, policy: policy({ cpu }, { preemptible }) });

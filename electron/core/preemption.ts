@@ -5,7 +5,7 @@ import { earmark } from './earmarks.ts';
 import { fitsEmpty, fitsWithout, isServing, limitsAllow } from './leases.ts';
 import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { headOf } from './ranking.ts';
-import { openTasks } from './rows.ts';
+import { openTasks, rowOfTask } from './rows.ts';
 import type { FarmState } from './state.ts';
 
 /**
@@ -142,6 +142,7 @@ function askToMakeRoom(farm: FarmState, task: Task, head: Job): void {
   task.makesRoomFor = head.id;
   task.askedMs = farm.now.elapsedMs;
   task.preemptions++;
+  farm.effects.push({ type: 'save-task', row: rowOfTask(task) });
   askAgain(farm, task);
   if (task.node !== null) scheduleCheck(farm, task.node, roomDueMs(farm, task));
 }

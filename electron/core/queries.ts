@@ -158,7 +158,7 @@ export function nodeIds(farm: FarmState): NodeId[] {
 
 export function nodeRow(farm: FarmState, node: NodeId): NodeRow | undefined {
   const found = farm.nodes.get(node);
-  return found === undefined ? undefined : rowOfNode(found);
+  return found === undefined ? undefined : rowOfNode(farm, found);
 }
 
 /** @returns true when the attempt is its task's current one and lives on this node */

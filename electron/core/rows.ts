@@ -1,9 +1,10 @@
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { JobRow, TaskCounts, TaskRow } from '../../shared/job.ts';
 import { isTerminal } from '../../shared/job.ts';
-import type { NodeRow } from '../../shared/node.ts';
+import type { NodeHealth, NodeRow } from '../../shared/node.ts';
 import type { Canary } from './canary.ts';
 import { type FarmNode, type Job, NONE, type Task } from './model.ts';
+import type { FarmState } from './state.ts';
 
 /** @returns the number of tasks that never left QUEUED (or SUBMITTED) */
 export function freshTasks(job: Job): number {
@@ -98,6 +99,7 @@ export function rowOfAttempt(task: Task, node: NodeId | null, { finishedAt, exit
     attempt: task.attempt,
     retriesUsed: task.retriesUsed,
     requeues: task.requeues,
+    preemptions: task.preemptions,
     node,
     avoid: task.avoid,
     assignedAt: task.assignedAt,
@@ -118,6 +120,7 @@ export function rowOfUntouched(job: JobId, index: number, finishedAt: number, me
     attempt: 0,
     retriesUsed: 0,
     requeues: 0,
+    preemptions: 0,
     node: null,
     avoid: NONE,
     assignedAt: null,
@@ -129,12 +132,21 @@ export function rowOfUntouched(job: JobId, index: number, finishedAt: number, me
   };
 }
 
-export function rowOfNode(node: FarmNode): NodeRow {
+export function rowOfNode(farm: FarmState, node: FarmNode): NodeRow {
   return {
     description: node.description,
     adminAvailability: node.adminAvailability,
     carrier: node.carrier,
     registeredAt: node.registeredAt,
     lastSeenAt: node.lastSeenAt,
+    health: healthOf(farm, node),
   };
+}
+
+function healthOf(farm: FarmState, node: FarmNode): NodeHealth | null {
+  const { unhealthyUntilMs, strikes, probation, convictions, completedSince, failedJob, healthReason: reason } = node;
+  if (strikes === 0 && convictions.length === 0 && failedJob === null) return null;
+  const { wallMs, elapsedMs } = farm.now;
+  const unhealthyUntil = unhealthyUntilMs === 0 ? null : Math.round(wallMs + unhealthyUntilMs - elapsedMs);
+  return { unhealthyUntil, strikes, probation, convictions: [...convictions], completedSince, failedJob, reason };
 }

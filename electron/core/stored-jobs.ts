@@ -2,6 +2,7 @@ import type { NodeId } from '../../shared/ids.ts';
 import { isTerminal, type TaskRow } from '../../shared/job.ts';
 import { cancelVain } from './cancel.ts';
 import { noteTaskDependencies, queueAgain, unqueue } from './dependencies.ts';
+import { noteRun } from './estimates.ts';
 import type { CoordinatorEvent, StoredJob } from './events.ts';
 import { begin, enterJob, sendCanary } from './jobs.ts';
 import { reserveAdopted } from './leases.ts';
@@ -72,7 +73,7 @@ function restoreJob(farm: FarmState, stored: StoredJob): Job {
   return job;
 }
 
-function restoreActivity(farm: FarmState, job: Job, { row, tasks }: StoredJob): void {
+function restoreActivity(farm: FarmState, job: Job, { row, tasks, runs }: StoredJob): void {
   const activity = activityOf(job);
   // The row is not written with every retry.
   activity.retries = Math.max(
@@ -80,6 +81,7 @@ function restoreActivity(farm: FarmState, job: Job, { row, tasks }: StoredJob): 
     tasks.reduce((sum, task) => sum + task.retriesUsed, 0),
   );
   activity.startedAt = row.startedAt;
+  for (const { node, ranForMs } of runs) noteRun(activity, node, ranForMs);
   activity.reason = isTerminal(row.state) ? null : row.reason;
   activity.skipped = new Set(tasks.map((task) => task.index));
   while (activity.skipped.delete(job.cursor)) job.cursor++;
@@ -95,6 +97,7 @@ function restoreTask(farm: FarmState, job: Job, row: TaskRow): void {
   const task = addTask(farm, job, row);
   task.retriesUsed = row.retriesUsed;
   task.requeues = row.requeues;
+  task.preemptions = row.preemptions;
   task.avoid = row.avoid;
   const node = row.node === null ? undefined : farm.nodes.get(row.node);
   if (node === undefined) {

@@ -6,6 +6,7 @@ import type { AttemptEnd } from '../../shared/protocol.ts';
 import { unsharePolicy } from './classes.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { forgetDependencies } from './dependencies.ts';
+import { noteRun } from './estimates.ts';
 import { charge, rowOfOwner } from './fairness.ts';
 import { noteCompleted, noteFailure } from './health.ts';
 import { release } from './leases.ts';
@@ -203,15 +204,7 @@ function leaveZone(task: Task, node: FarmNode): void {
 function noteCompletion(farm: FarmState, task: Task, node: FarmNode, ranForMs: number): void {
   noteCompleted(farm, node, task);
   if (task.job.taskCount === 1 || ranForMs <= 0) return;
-  const activity = activityOf(task.job);
-  activity.speeds ??= new Map();
-  const mean = activity.speeds.get(node.id);
-  activity.speeds.set(node.id, mean === undefined ? ranForMs : mean * 0.75 + ranForMs * 0.25);
-  const off = ranForMs - activity.meanRunMs;
-  // An exponentially weighted mean and variance, as West gives them (1979), but a plain one over the first ten.
-  const weight = Math.max(0.1, 1 / ++activity.measuredRuns);
-  activity.meanRunMs += weight * off;
-  activity.runVariance = (1 - weight) * (activity.runVariance + weight * off * off);
+  noteRun(activityOf(task.job), node.id, ranForMs);
 }
 
 function noteTrouble(farm: FarmState, task: Task, node: FarmNode, end: End): void {

@@ -4,6 +4,7 @@ import type { JobRow, JobSpec, TaskRow } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { FarmConfig } from '../core/config.ts';
+import { RUNS_RECOVERED } from '../core/estimates.ts';
 import type { CoordinatorEvent, Dependency, JobPolicy, NewJob, StoredJob, Until } from '../core/events.ts';
 import type { Store, StoredSpec } from '../ports/store.ts';
 import { resolvedImage } from './catalog.ts';
@@ -67,6 +68,7 @@ export function storedJob(
     after,
     canary: undecidedCanary(row, stored, tasks, store),
     tasks,
+    runs: row.taskCount > 1 && tasks.some(({ state }) => state === 'COMPLETED') ? store.runs(row.id, RUNS_RECOVERED) : [],
   };
 }
 

@@ -73,6 +73,8 @@ export interface Store {
     query: { readonly fromIndex: number; readonly limit: number; readonly states?: readonly TaskState[] },
   ): readonly TaskRow[];
   attempts(job: JobId, index: number): readonly AttemptRow[];
+  /** How long the `count` last of a job's completed tasks ran, ms, in the order in which they ended. */
+  runs(job: JobId, count: number): readonly { readonly node: NodeId; readonly ranForMs: number }[];
   /** Those that ended on a node, newest first. */
   nodeAttempts(
     node: NodeId,

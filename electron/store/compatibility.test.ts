@@ -131,6 +131,27 @@ test('a version 4 file has what attempts have used; nobody knows it of those of 
   expect(usages(2)).toEqual([blank, blank]);
 });
 
+test('a version 5 file has what failures have led to, and how often tasks made room; nothing of that is known of those of version 4', () => {
+  const known = (version: number) => {
+    const store = openVersion(version);
+    const { jobs, nodes } = store.load();
+    store.close();
+    rmSync(join(folder, 'farm.db'));
+    return { health: nodes.map(({ health }) => health), preemptions: jobs[0]?.tasks.map(({ preemptions }) => preemptions) };
+  };
+  const health = {
+    unhealthyUntil: 1_700_000_060_000,
+    strikes: 2,
+    probation: false,
+    convictions: ['3.5'],
+    completedSince: 1,
+    failedJob: 3,
+    reason: 'job 3: the engine is down',
+  };
+  expect(known(5)).toEqual({ health: [null, health, null], preemptions: [0, 0, 0, 0, 2, 0, 0] });
+  expect(known(4)).toEqual({ health: [null, null, null], preemptions: [0, 0, 0, 0, 0, 0, 0] });
+});
+
 test('a version 1 file, whose farm has no key yet, becomes the first farm that opens it, and no other after', () => {
   openVersion(1).close();
   const path = join(folder, 'farm.db');

@@ -7,6 +7,7 @@ import {
   type Cells,
   foldName,
   LIVE_JOB_COLUMNS,
+  REASON_CODES,
   readAttempt,
   readBlob,
   readJob,
@@ -25,7 +26,19 @@ import type { Writer } from './writer.ts';
 
 export type Reader = Pick<
   Store,
-  'load' | 'spec' | 'job' | 'jobs' | 'task' | 'tasks' | 'attempts' | 'nodeAttempts' | 'newestJobOf' | 'outputs' | 'node' | 'referencedBlobs'
+  | 'load'
+  | 'runs'
+  | 'spec'
+  | 'job'
+  | 'jobs'
+  | 'task'
+  | 'tasks'
+  | 'attempts'
+  | 'nodeAttempts'
+  | 'newestJobOf'
+  | 'outputs'
+  | 'node'
+  | 'referencedBlobs'
 >;
 
 const LIVE = stateLiterals(TASK_STATES.filter((state) => !isTerminal(state))).join(',');
@@ -52,6 +65,10 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
   const countOfNode = all('SELECT count(*) AS total FROM attempt WHERE node = ?');
   const newestOfInput = all(
     'SELECT job.id, job.name FROM spec JOIN job ON job.id = spec.job WHERE spec.input = ? ORDER BY spec.job DESC LIMIT 1',
+  );
+  const runsOfJob = all(
+    `SELECT node, ran_for_ms, finished_at FROM attempt
+      WHERE job = ? AND reason = ${REASON_CODES.completed} AND ran_for_ms > 0 ORDER BY task_index DESC LIMIT ?`,
   );
   const outputsOfTask = all('SELECT * FROM output WHERE job = ? AND task_index = ? ORDER BY path');
   const outputsOfJob = all('SELECT * FROM output WHERE job = ? ORDER BY task_index, path');
@@ -80,6 +97,10 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
     attempts(job, index) {
       const outputs = outputsOfTask(job, index);
       return attemptsOf(job, index).map((cells) => readAttempt(cells, writer.nodeName, outputsOfAttempt(outputs, cells.number)));
+    },
+    runs(job, count) {
+      const cells = runsOfJob(job, count).sort((one, other) => Number(one.finished_at) - Number(other.finished_at));
+      return cells.map(({ node, ran_for_ms }) => ({ node: writer.nodeName(Number(node)), ranForMs: Number(ran_for_ms) }));
     },
     nodeAttempts(node, { limit, offset }) {
       const number = writer.nodeNumber(node) ?? null;

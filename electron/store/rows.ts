@@ -15,7 +15,7 @@ import {
   type TaskRow,
   type TaskState,
 } from '../../shared/job.ts';
-import { type NodeRow, nodeDescriptionSchema, nodeIdSchema } from '../../shared/node.ts';
+import { type NodeRow, nodeDescriptionSchema, nodeHealthSchema, nodeIdSchema } from '../../shared/node.ts';
 import type { ListedJob, StoredOutput, StoredSpec } from '../ports/store.ts';
 
 /**
@@ -117,6 +117,7 @@ const taskCells = z.object({
   exit_code: z.number().int().nullable(),
   reason: coded<EndReason>(REASON_CODES).nullable(),
   message: z.string().nullable(),
+  preemptions: count,
 });
 const avoidCell = z.array(nodeIdSchema);
 
@@ -145,6 +146,7 @@ const nodeCells = z.object({
   carrier: coded(CARRIER_CODES),
   registered_at: time,
   last_seen_at: time,
+  health: z.string().nullable(),
 });
 
 const ownerCells = z.object({ owner: z.string(), usage: z.number().min(0), at: time });
@@ -251,6 +253,7 @@ export function readTask(cells: Cells, nodeName: NodeNames): TaskRow {
     exitCode: task.exit_code,
     reason: task.reason,
     message: task.message,
+    preemptions: task.preemptions,
   };
 }
 
@@ -292,6 +295,7 @@ export function readNode(cells: Cells): NodeRow {
     carrier: node.carrier,
     registeredAt: node.registered_at,
     lastSeenAt: node.last_seen_at,
+    health: node.health === null ? null : parseJson(nodeHealthSchema, node.health, "a node's health"),
   };
 }
 

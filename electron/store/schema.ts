@@ -131,6 +131,11 @@ const MIGRATIONS: readonly string[] = [
   -- What was decided after the canary of a job (JSON), beside the specification as it was submitted.
   ALTER TABLE spec ADD COLUMN canary TEXT;
   `,
+  `
+  -- What a node's failures have led to (JSON), and how often a task has made room for others.
+  ALTER TABLE node ADD COLUMN health TEXT;
+  ALTER TABLE task ADD COLUMN preemptions INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** The version that this program writes. */

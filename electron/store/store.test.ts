@@ -45,6 +45,7 @@ describe('what is written comes back after a restart', () => {
       attempt: 2,
       retriesUsed: 1,
       requeues: 4,
+      preemptions: 2,
       node: null,
       avoid: ['node-a', 'node-b'] as NodeId[],
       finishedAt: 9,
@@ -99,14 +100,43 @@ describe('what is written comes back after a restart', () => {
   test('nodes, and the names of nodes that were removed', () => {
     const polled = nodeRow('node-b', { carrier: 'poll', adminAvailability: 'draining' });
     store.commit(batch({ ...newJob(1), tasks: [taskRow(1, 0)], nodes: [nodeRow('node-a'), polled] }));
-    store.commit(batch({ nodes: [nodeRow('node-a', { lastSeenAt: 5 })], removedNodes: ['node-b' as NodeId] }));
+    const health = {
+      unhealthyUntil: 7_000,
+      strikes: 1,
+      probation: false,
+      convictions: ['1.0'],
+      completedSince: 2,
+      failedJob: 1,
+      reason: 'full',
+    };
+    const sick = nodeRow('node-a', { lastSeenAt: 5, health });
+    store.commit(batch({ nodes: [sick], removedNodes: ['node-b' as NodeId] }));
     reopen();
-    expect(store.load().nodes).toEqual([nodeRow('node-a', { lastSeenAt: 5 })]);
+    expect(store.load().nodes).toEqual([sick]);
     expect(store.node('node-b' as NodeId)).toBeUndefined();
     store.commit(batch({ removedNodes: ['node-a' as NodeId, 'never-seen' as NodeId] }));
     reopen();
     expect(store.load().nodes).toEqual([]);
     expect(store.task(job(1), 0)?.node).toBe('node-a');
+  });
+
+  test('how long the last complete tasks of a job ran, in the order in which they ended', () => {
+    const ran = (index: number, finishedAt: number, ranForMs: number | null) => attemptRow(1, index, 1, { finishedAt, ranForMs });
+    const attempts = [
+      ran(0, 100, 9),
+      ran(1, 300, 30),
+      ran(2, 200, 20),
+      ran(3, 400, null),
+      attemptRow(1, 4, 1, { reason: 'exit', ranForMs: 5 }),
+    ];
+    store.commit(batch({ ...newJob(1, { row: { taskCount: 9 } }), attempts }));
+    reopen();
+    const node = 'node-a';
+    expect(store.runs(job(1), 2)).toEqual([
+      { node, ranForMs: 20 },
+      { node, ranForMs: 30 },
+    ]);
+    expect(store.runs(job(2), 2)).toEqual([]);
   });
 
   test('the last word on a row counts', () => {

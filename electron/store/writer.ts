@@ -92,11 +92,11 @@ function prepareAll(database: DatabaseSync) {
       `UPDATE job SET state = ?, priority = ?, position = ?, held = ?, task_count = ?, rest_state = ?, counts = ?, retries = ?, submitted_at = ?,
         queued_at = ?, started_at = ?, finished_at = ?, reason = ? WHERE id = ?`,
     ),
-    saveTask: prepare(`INSERT OR REPLACE INTO task VALUES (${marks(14)})`),
+    saveTask: prepare(`INSERT OR REPLACE INTO task VALUES (${marks(15)})`),
     insertAttempt: prepare(`INSERT INTO attempt VALUES (${marks(13)})`),
     insertOutput: prepare('INSERT INTO output (job, task_index, path, number, bytes, blob) VALUES (?, ?, ?, ?, ?, ?)'),
     saveOwner: prepare('INSERT OR REPLACE INTO owner VALUES (?, ?, ?)'),
-    saveNode: prepare(`INSERT OR REPLACE INTO node VALUES (${marks(6)})`),
+    saveNode: prepare(`INSERT OR REPLACE INTO node VALUES (${marks(7)})`),
     removeNode: prepare('DELETE FROM node WHERE number = ?'),
     removeJob: [
       prepare('DELETE FROM job WHERE id = ?'),
@@ -155,6 +155,7 @@ function saveTask(statements: Statements, row: TaskRow, numberOf: (node: NodeId)
     row.exitCode,
     row.reason === null ? null : REASON_CODES[row.reason],
     row.message,
+    row.preemptions,
   );
 }
 
@@ -175,5 +176,6 @@ function whole(figure: number | null): number | null {
 function saveNode(statements: Statements, row: NodeRow, number: number): void {
   const { description, adminAvailability, carrier, registeredAt, lastSeenAt } = row;
   const availability = AVAILABILITY_CODES[adminAvailability];
-  statements.saveNode.run(number, JSON.stringify(description), availability, CARRIER_CODES[carrier], registeredAt, lastSeenAt);
+  const health = row.health === null ? null : JSON.stringify(row.health);
+  statements.saveNode.run(number, JSON.stringify(description), availability, CARRIER_CODES[carrier], registeredAt, lastSeenAt, health);
 }

@@ -70,6 +70,7 @@ export function taskRow(job: number, index: number, some: Partial<TaskRow> = {})
     attempt: 1,
     retriesUsed: 0,
     requeues: 0,
+    preemptions: 0,
     node: 'node-a' as NodeId,
     avoid: [],
     assignedAt: 1_700_000_000_100,
@@ -121,6 +122,7 @@ export function nodeRow(id: string, some: Partial<NodeRow> = {}): NodeRow {
     carrier: 'link',
     registeredAt: 1_700_000_000_000,
     lastSeenAt: 1_700_000_000_500,
+    health: null,
     ...some,
   };
 }

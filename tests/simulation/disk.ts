@@ -1,3 +1,4 @@
+import { RUNS_RECOVERED } from '../../electron/core/estimates.ts';
 import type { Dependency, JobPolicy, StoredJob } from '../../electron/core/events.ts';
 import type { WriteBatch } from '../../electron/ports/store.ts';
 import { type CanaryDecision, type CanaryPlan, canaryTasks } from '../../shared/canary.ts';
@@ -71,7 +72,25 @@ export class Disk {
     const { owner, policy, input, inputReady, after } = this.submissions.get(row.id) as Submission;
     const tasks = [...this.tasksOf(row.id).values()].sort((left, right) => left.index - right.index);
     const waits = after.filter(({ until }) => until === 'tasks' || row.state === 'SUBMITTED' || isTerminal(row.state));
-    return { row, owner, policy, input, inputReady, after: this.dependencies(waits), canary: this.undecided(row), tasks };
+    return {
+      row,
+      owner,
+      policy,
+      input,
+      inputReady,
+      after: this.dependencies(waits),
+      canary: this.undecided(row),
+      tasks,
+      runs: this.runs(row),
+    };
+  }
+
+  private runs({ id, taskCount }: JobRow): StoredJob['runs'] {
+    if (taskCount === 1) return [];
+    const completed = [...this.attempts.values()].filter((row) => row.job === id && row.reason === 'completed' && (row.ranForMs ?? 0) > 0);
+    const last = completed.sort((one, other) => other.index - one.index).slice(0, RUNS_RECOVERED);
+    last.sort((one, other) => one.finishedAt - other.finishedAt);
+    return last.map(({ node, ranForMs }) => ({ node, ranForMs: ranForMs ?? 0 }));
   }
 
   /** The canary of a job on which nothing is decided, with what its complete tasks have used. */

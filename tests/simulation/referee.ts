@@ -1,14 +1,14 @@
 import type { CoordinatorEffect } from '../../electron/core/effects.ts';
 import type { CoordinatorEvent } from '../../electron/core/events.ts';
 import { violations } from '../../electron/core/invariants.ts';
-import { jobRow, liveCanary, taskRow } from '../../electron/core/queries.ts';
+import { jobRow, liveCanary, nodeRow, taskRow } from '../../electron/core/queries.ts';
 import type { FarmState } from '../../electron/core/state.ts';
 import { canaryTasks } from '../../shared/canary.ts';
 import { type AttemptId, attemptId, type JobId, type NodeId, parseAttemptId, taskId } from '../../shared/ids.ts';
 import { type AttemptRow, isTerminal, type JobRow, type Requirements, type TaskRow } from '../../shared/job.ts';
 import { holds, isExpressionError, parseLabelExpression } from '../../shared/label-expression.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { Gpu, NodeDescription } from '../../shared/node.ts';
+import type { Gpu, NodeDescription, NodeHealth } from '../../shared/node.ts';
 import type { Disk, Writes } from './disk.ts';
 import type { Connection } from './network.ts';
 
@@ -113,6 +113,19 @@ export class Referee {
       this.compareJob(disk, farm, row.id);
       for (const task of disk.tasks.get(row.id)?.values() ?? []) this.compareTask(disk, farm, task);
     }
+    for (const { description, health } of disk.nodes.values())
+      this.compareHealth(description.id, health, nodeRow(farm, description.id)?.health);
+  }
+
+  /** Until when it is UNHEALTHY goes by the steady clock in memory, and by the wall clock on the disk. */
+  private compareHealth(node: NodeId, stored: NodeHealth | null, live: NodeHealth | null | undefined): void {
+    const isOut = [stored, live].map((health) => (health?.unhealthyUntil ?? null) !== null);
+    if (isOut[0] !== isOut[1]) this.fail(`node ${node} is ${isOut[0] ? 'UNHEALTHY' : 'well'} on the disk, and not in memory`);
+    for (const key of ['strikes', 'probation', 'failedJob', 'reason'] as const)
+      if ((stored?.[key] ?? null) !== (live?.[key] ?? null))
+        this.fail(`node ${node} has ${key} ${stored?.[key]} on the disk and ${live?.[key]} in memory`);
+    if (String(stored?.convictions) !== String(live?.convictions))
+      this.fail(`node ${node} was convicted of ${stored?.convictions} on the disk only`);
   }
 
   private compareJob(disk: Disk, farm: FarmState, job: JobId): void {
@@ -147,7 +160,7 @@ export class Referee {
         this.fail(`task ${id} is ${stored.state} on the disk and not in memory`);
       return;
     }
-    for (const key of ['state', 'attempt', 'retriesUsed', 'requeues', 'node', 'startedAt'] as const)
+    for (const key of ['state', 'attempt', 'retriesUsed', 'requeues', 'preemptions', 'node', 'startedAt'] as const)
       if (stored[key] !== live[key]) this.fail(`task ${id} has ${key} ${stored[key]} on the disk and ${live[key]} in memory`);
   }
 
