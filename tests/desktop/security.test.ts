@@ -172,10 +172,14 @@ test('a request that is not in the contract gets a typed error, and so does one 
       ask({ kind: 'upload-piece', stream: 1, bytes: new Uint8Array(5 * 1024 * 1024) }),
       ask({ kind: 'read-opened', token: '/etc/passwd', start: 0, end: 10 }),
       ask({ kind: 'change-desktop-settings', change: { updates: 'weekly' } }),
+      // The browser opens pages by name; none that a window makes up.
+      ask({ kind: 'open-page', page: 'https://elsewhere.example/' }),
+      ask({ kind: 'pair', stream: 1, address: '127.0.0.1', coordinator: 'somebody' }),
+      ask({ kind: 'start-engine', program: '/bin/sh' }),
     ]);
   });
   const codes = answers.map((answer) => (answer.ok ? 'ok' : answer.error.code));
-  expect(codes).toEqual(['INVALID', 'INVALID', 'INVALID', 'INVALID', 'INVALID', 'NOT_FOUND', 'INVALID']);
+  expect(codes).toEqual(['INVALID', 'INVALID', 'INVALID', 'INVALID', 'INVALID', 'NOT_FOUND', 'INVALID', 'INVALID', 'INVALID', 'INVALID']);
   expect(await page.evaluate(() => window.lanyard.open('/etc/passwd'))).toMatchObject({ ok: false, error: { code: 'INVALID' } });
 });
 

@@ -164,6 +164,21 @@ test('the window comes back where it was', async ({ home }) => {
   });
 });
 
+test('the map of the farm stays in view as the window changes its size', async ({ home }) => {
+  const app = await home.start();
+  const window = await app.firstWindow();
+  await window.getByRole('link', { name: 'Farm' }).first().click();
+  const card = window.getByRole('link', { name: /this-machine/ });
+  for (const [width, height] of [
+    [1900, 1000],
+    [900, 600],
+  ] as const) {
+    await app.evaluate(({ BrowserWindow }, bounds) => BrowserWindow.getAllWindows()[0]?.setBounds(bounds), { x: 0, y: 0, width, height });
+    await expect.poll(() => window.evaluate(() => innerWidth)).toBe(width);
+    await expect(card).toBeInViewport({ ratio: 1 });
+  }
+});
+
 test('it hears of the power supply at once, and takes no new work on battery', async ({ home }) => {
   const app = await home.start();
   await app.firstWindow();

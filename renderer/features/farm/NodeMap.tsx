@@ -1,7 +1,19 @@
 import '@xyflow/react/dist/style.css';
-import { Background, Controls, type Edge, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow, useStore } from '@xyflow/react';
+import {
+  Background,
+  Controls,
+  type Edge,
+  Handle,
+  MiniMap,
+  type Node,
+  type NodeProps,
+  Position,
+  ReactFlow,
+  useReactFlow,
+  useStore,
+} from '@xyflow/react';
 import { Server } from 'lucide-react';
-import { memo, useMemo } from 'react';
+import { memo, type RefObject, useEffect, useMemo, useRef } from 'react';
 import type { NodeView } from '../../../shared/view.ts';
 import { go, hrefOf } from '../../app/router.ts';
 import { useFarm, useNode } from '../../store/farm-store.ts';
@@ -25,6 +37,7 @@ export function NodeMap() {
     () => toFlow(ids.map((id) => views.get(id)).filter((node): node is NodeView => node !== undefined)),
     [ids, zones],
   );
+  const isMoved = useRef(false);
   return (
     <section className={css.map} aria-label="Map of the farm">
       <ReactFlow
@@ -35,6 +48,10 @@ export function NodeMap() {
         nodeTypes={NODE_TYPES}
         fitView
         fitViewOptions={FIT}
+        // Null: it moved by itself.
+        onMoveStart={(event) => {
+          isMoved.current ||= event !== null;
+        }}
         minZoom={0.05}
         maxZoom={1.6}
         nodesDraggable={false}
@@ -45,12 +62,24 @@ export function NodeMap() {
         onlyRenderVisibleElements
         proOptions={{ hideAttribution: false }}
       >
+        <FitToWindow isMoved={isMoved} />
         <Background gap={24} />
         <Controls showInteractive={false} />
         {ids.length > MINIMAP_NODES && <MiniMap pannable zoomable nodeColor={miniColour} ariaLabel="Overview of the farm" />}
       </ReactFlow>
     </section>
   );
+}
+
+/** The farm stays in view as the window changes its size, until a person has chosen what to look at. */
+function FitToWindow({ isMoved }: { readonly isMoved: RefObject<boolean> }) {
+  const { fitView } = useReactFlow();
+  const size = useStore(({ width, height }) => `${width} ${height}`);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the size says when
+  useEffect(() => {
+    if (!isMoved.current) void fitView(FIT);
+  }, [size, fitView, isMoved]);
+  return null;
 }
 
 function miniColour(node: Node): string {
