@@ -118,6 +118,35 @@ describe('submit', () => {
     expect((await lanyard('tasks', String(view.id))).stdout).toMatch(/COMPLETED +1 +north/);
   });
 
+  test('a canary that waits is shown, approved with a change, and then followed to the end', async () => {
+    const work = [
+      '--host',
+      '--count',
+      '5',
+      '--ram',
+      '64m',
+      '--cpu',
+      '0.2',
+      '--',
+      'node',
+      '-e',
+      'for (const end = Date.now() + 300; Date.now() < end;);',
+    ];
+    const { id } = await json<{ id: number }>('submit', '--canary', 'by-hand', ...work);
+    const job = String(id);
+    await expect.poll(async () => (await lanyard('job', job)).stdout, { timeout: 60_000 }).toMatch(/^state +RUNNING \(to approve\)$/m);
+    const shown = (await lanyard('canary', job)).stdout;
+    expect(shown).toMatch(/The first tasks of job \d+ have ended, and it waits for approval\./);
+    expect(shown).toMatch(new RegExp(`^${job}\\.2 +`, 'm'));
+    expect(shown).toMatch(/^- timeout: the longest run took /m);
+    expect((await lanyard('explain', `${job}.1`)).stdout).toContain(`lanyard canary ${job}`);
+    expect((await lanyard('approve-canary', job, '--ram', '96m', '--timeout', '5m')).code).toBe(0);
+    await expect.poll(async () => (await json<{ state: string }>('job', job)).state, { timeout: 60_000 }).toBe('COMPLETED');
+    expect((await lanyard('canary', job)).stdout).toMatch(/was approved by .*: [\d.]+ CPU, 96 MiB, timeout 5 min 00 s/);
+    expect((await lanyard('task', `${job}.1`)).stdout).toMatch(new RegExp(`^${job}\\.1\\.1 +COMPLETED +north +.* s +[\\d.]+ s +`, 'm'));
+    expect(await lanyard('approve-canary', job)).toMatchObject({ code: expect.toSatisfy((code: number) => code !== 0) });
+  });
+
   test('a zip with lanyard.json in the one folder that holds all', async () => {
     const top = join(folder, 'zipped');
     await mkdir(join(top, 'inner'), { recursive: true });
