@@ -140,7 +140,13 @@ async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<t
         await page.getByRole('region', { name: 'Stages' }).waitFor();
       },
     },
-    settings: { hash: '#/settings', before: (page) => page.getByRole('button', { name: 'Look around' }).click() },
+    settings: {
+      hash: '#/settings',
+      async before(page) {
+        await page.getByRole('button', { name: 'Look around' }).click();
+        await page.getByRole('region', { name: 'What is in the way' }).getByRole('listitem').first().waitFor();
+      },
+    },
     invite: {
       hash: '#/settings',
       async before(page) {
@@ -179,7 +185,7 @@ async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<t
 await mkdir(FOLDER, { recursive: true });
 const farm = await startFarm({
   farmName: 'Studio Nord',
-  limits: 'nuke=6,arnold=4',
+  limits: ['nuke=6', 'arnold=4'],
   workers: [
     { name: 'render-01', zone: 'rack A', maxParallel: 4 },
     { name: 'render-02', zone: 'rack A', maxParallel: 4 },

@@ -7,7 +7,7 @@ import { errorValueOf } from '../../client/http.ts';
 import { useMayAdminister } from '../../store/farm-store.ts';
 import { toastDone, toastError } from '../../store/toasts.ts';
 import { useAnswer } from '../../store/use-answer.ts';
-import { Confirm, controls, Meter, type Question } from '../../ui/controls.tsx';
+import { Confirm, controls, type Question } from '../../ui/controls.tsx';
 import { formatBytes, formatTime, plural } from '../../ui/format.ts';
 import css from './NodePage.module.css';
 
@@ -77,7 +77,9 @@ function Contents({ cache: { capBytes, inputs, images } }: { readonly cache: Nod
   return (
     <>
       <div className={controls.panelBody}>
-        <Meter label="Inputs" share={used / capBytes} figure={`${formatBytes(used)} of ${formatBytes(capBytes)}`} />
+        <p className={css.soft}>
+          Inputs take {formatBytes(used)} of the {formatBytes(capBytes)} that they may.
+        </p>
       </div>
       {inputs.length + images.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard

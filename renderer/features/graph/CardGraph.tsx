@@ -5,7 +5,8 @@ import css from './CardGraph.module.css';
 import type { Placed } from './columns.ts';
 
 const CARD = { width: 210, height: 58 } as const;
-const GAP = { x: 90, y: 16 } as const;
+/** Wide enough for the words on the lines. */
+const GAP = { x: 140, y: 16 } as const;
 const TALLEST_PIXELS = 420;
 
 interface CardGraphProps {

@@ -184,6 +184,7 @@ function LogBody({ feed, attempt }: { readonly feed: LogFeed; readonly attempt: 
         key={wrapped ? 'wrapped' : stream}
         feed={feed}
         count={count}
+        ended={ended}
         following={following}
         onFollow={setFollowing}
         timed={timed}

@@ -17,6 +17,8 @@ const WRAPPED_LINES = 2_000;
 interface LogViewProps {
   readonly feed: LogFeed;
   readonly count: number;
+  /** No more lines come. */
+  readonly ended: boolean;
   readonly following: boolean;
   readonly onFollow: (following: boolean) => void;
   readonly timed: boolean;
@@ -28,18 +30,19 @@ interface LogViewProps {
 
 /** The lines in sight, of however many there are. Scrolling up pauses following; the end takes it up again. */
 export function LogView(props: LogViewProps) {
-  const { feed, count, following, onFollow, timed, wrapped, match, words } = props;
+  const { feed, count, ended, following, onFollow, timed, wrapped, match, words } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 0 });
   const total = count * LINE_PIXELS;
   const height = wrapped ? total : Math.min(total, TALLEST_PIXELS);
-  // Who follows is shown the end, wherever the last scroll event found the log.
-  const scrollTop = following ? Math.max(0, height - view.height) : view.top;
+  // Who follows is shown the end, wherever the last scroll event found the log; once no more lines come, there is nothing to follow.
+  const isPinned = following && !ended;
+  const scrollTop = isPinned ? Math.max(0, height - view.height) : view.top;
   /** Pixels of log for one pixel of scroll. */
   const scale = wrapped || height <= view.height ? 1 : (total - view.height) / (height - view.height);
   const top = scrollTop * scale;
   const first = wrapped ? Math.max(0, count - WRAPPED_LINES) : Math.max(0, Math.floor(top / LINE_PIXELS) - OVERSCAN);
-  const last = wrapped ? count : Math.min(count, Math.ceil((top + view.height) / LINE_PIXELS) + (following ? 0 : OVERSCAN));
+  const last = wrapped ? count : Math.min(count, Math.ceil((top + view.height) / LINE_PIXELS) + (isPinned ? 0 : OVERSCAN));
 
   useLayoutEffect(() => {
     const element = scroller.current as HTMLDivElement;
@@ -55,8 +58,8 @@ export function LogView(props: LogViewProps) {
   useLayoutEffect(() => {
     const element = scroller.current as HTMLDivElement;
     // Where it is when it pauses; while it follows nobody asks.
-    if (!following) setView({ top: element.scrollTop, height: element.clientHeight });
-  }, [following]);
+    if (!isPinned) setView({ top: element.scrollTop, height: element.clientHeight });
+  }, [isPinned]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another match is a reason to move
   useLayoutEffect(() => {
     const element = scroller.current as HTMLDivElement;
@@ -65,10 +68,10 @@ export function LogView(props: LogViewProps) {
     else element.scrollTop = (match * LINE_PIXELS - view.height / 2) / scale;
   }, [match]);
 
-  const { scrolled, ...hand } = useFollowHand(following, onFollow);
+  const { scrolled, ...hand } = useFollowHand(onFollow);
   const onScroll = () => {
     const element = scroller.current as HTMLDivElement;
-    if (!following) setView({ top: element.scrollTop, height: element.clientHeight });
+    if (!isPinned) setView({ top: element.scrollTop, height: element.clientHeight });
     scrolled(element);
   };
   const keyOf = useLineKeys(first, last);

@@ -11,7 +11,7 @@ const DOWNWARD_KEYS: readonly string[] = ['ArrowDown', 'PageDown', 'End'];
  * where a scroll event finds the log: a line that arrives in the frame of the wheel puts the log back to its end before that event comes.
  * @returns the handlers of the element that scrolls
  */
-export function useFollowHand(following: boolean, onFollow: (following: boolean) => void) {
+export function useFollowHand(onFollow: (following: boolean) => void) {
   /** Whether the hand last moved towards the end; only then does reaching it mean that somebody wants to follow. */
   const isDownward = useRef(false);
   const touchAt = useRef(0);
@@ -62,11 +62,9 @@ export function useFollowHand(following: boolean, onFollow: (following: boolean)
       else if (!holdsScrollbar.current) pause();
     },
     onPointerUp: (event: PointerEvent<HTMLElement>) => release(event.currentTarget),
-    /** To be called when the element has scrolled, whoever moved it: a screen reader has no wheel. */
+    /** To be called when the element has scrolled. An upward move that is still on its way when the hand says End must not pause. */
     scrolled(element: HTMLElement) {
-      const isThere = isAtEnd(element);
-      if (isDownward.current && isThere) onFollow(true);
-      else if (following && !isThere) pause();
+      if (isDownward.current && isAtEnd(element)) onFollow(true);
     },
   };
 }

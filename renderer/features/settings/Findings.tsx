@@ -43,7 +43,7 @@ export function Findings({ machine, examine }: FindingsProps) {
     >
       <p className={css.soft} role="status">
         {isBusy
-          ? `${machine} looks around for a few seconds.`
+          ? `Looking around from ${machine}; it takes a few seconds.`
           : findings === undefined
             ? `Looks at each network interface, the firewall, the clock and the engine of ${machine}, as lanyard doctor does there.`
             : bad === 0

@@ -84,6 +84,7 @@ export function SubmitPage() {
       <header className={page.head}>
         <h1>Submit a job</h1>
       </header>
+      <StagesPanel />
       <form
         className={css.form}
         onSubmit={(event) => {
@@ -94,7 +95,6 @@ export function SubmitPage() {
         <div className={css.column}>
           <InputBox />
           <TemplateForm />
-          <StagesPanel />
           <CommandFields form={form} problems={problems} />
           <SplitFields form={form} problems={problems} count={checked.taskCount} />
           <NeedFields form={form} problems={problems} />

@@ -45,10 +45,10 @@ export interface FarmWish {
   /** How often a worker reports (ms). */
   readonly heartbeatMs?: number;
   /** What the whole farm shares, such as `nuke=2`. */
-  readonly limits?: string;
+  readonly limits?: readonly string[];
 }
 
-export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 500, limits }: FarmWish): Promise<TestFarm> {
+export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 500, limits = [] }: FarmWish): Promise<TestFarm> {
   const folder = await mkdtemp(join(tmpdir(), 'lanyard-e2e-'));
   const data = join(folder, 'farm');
   const [port, peerPort] = [await freePort(), await freePort()];
@@ -70,7 +70,7 @@ export async function startFarm({ farmName = 'studio', workers, heartbeatMs = 50
       `${heartbeatMs}ms`,
       '--farm',
       farmName,
-      ...(limits === undefined ? [] : ['--limits', limits]),
+      ...limits.flatMap((one) => ['--limits', one]),
     ]);
   let coordinator = await up();
   const { url, token } = JSON.parse(await readFile(join(data, 'connection.json'), 'utf8')) as Record<string, string>;

@@ -6,7 +6,7 @@ export const test = base.extend<{ page: Page }, { farm: TestFarm }>({
   farm: [
     // biome-ignore lint/correctness/noEmptyPattern: the runner reads the names of fixtures from this pattern
     async ({}, use) => {
-      const farm = await startFarm({ workers: [{ name: 'render-01', maxParallel: 2 }], limits: 'nuke=2' });
+      const farm = await startFarm({ workers: [{ name: 'render-01', maxParallel: 2 }], limits: ['nuke=2'] });
       await use(farm);
       await farm.stop();
     },
