@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { NodeId } from '../../shared/ids.ts';
+import type { JobId, NodeId } from '../../shared/ids.ts';
 import { description, policy, TestFarm } from './farm.fixture.ts';
-import { MACHINE_LABEL, type MadeMachines, provisionView } from './provision-view.ts';
+import { MACHINE_LABEL, type MadeMachines, machinesFor, provisionView } from './provision-view.ts';
 
 const POWER = { power: { macs: ['02:00:00:00:00:01'], sleepAfterMs: 60_000 } };
 const { id: _, ...template } = description('made', { cpu: 8, labels: { vm: '' } });
@@ -28,6 +28,16 @@ describe('what provisioning sees', () => {
       { id: 'machine-1', kind: 'made', isUp: false, idleMs: 5_000 },
       { id: 'machine-2', kind: 'made', isUp: false, idleMs: 5_000 },
     ]);
+  });
+
+  test('which machines on their way a job may hope for, by name', () => {
+    const world = farm();
+    world.submit(1, { policy: policy({ cpu: 4 }) });
+    world.submit(2, { policy: policy({ cpu: 4, labels: ['vm'] }) });
+    const coming = ['sleeper', 'machine-2'];
+    expect(machinesFor(world.farm, MADE, coming, 1 as JobId)).toEqual(['sleeper', 'machine-2']);
+    expect(machinesFor(world.farm, MADE, coming, 2 as JobId)).toEqual(['machine-2']);
+    expect(machinesFor(world.farm, undefined, coming, 2 as JobId)).toEqual([]);
   });
 
   test('work that nobody who is up can do, and who could', () => {

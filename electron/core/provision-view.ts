@@ -1,3 +1,4 @@
+import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { NodeDescription } from '../../shared/node.ts';
 import { couldServe, describe, fitsEmpty, fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
 import { FarmNode, type Job, type QueueClass } from './model.ts';
@@ -48,6 +49,18 @@ export function provisionView(farm: FarmState, made: MadeMachines | undefined): 
     machines.push(asMachine(farm, node, { id, kind: 'made', idleMs: made?.idleMs }, classes));
   }
   return { machines, needs };
+}
+
+/** @returns the names of those of the machines that could serve the job once they are up */
+export function machinesFor(farm: FarmState, made: MadeMachines | undefined, machines: readonly string[], id: JobId): string[] {
+  const job = farm.jobs.get(id);
+  if (job === undefined) return [];
+  return machines.flatMap((machine) => {
+    const known = farm.nodes.get(machine as NodeId);
+    const node = known ?? (made === undefined ? undefined : notYet(made));
+    if (node === undefined || misfits(node, job.shared.queueClass).length > 0) return [];
+    return [known?.description.name ?? machine];
+  });
 }
 
 /** Classes whose work waits for a machine and for nothing else, the most urgent first. */

@@ -130,7 +130,7 @@ class Coordinator implements CoordinatorDaemon {
       farm: () => life.farm,
       sleep: (node) => this.sessions.send(node, { type: 'sleep' }),
     });
-    this.reader = new JobReader({ life, store, catalog, comingMachines: () => this.provisioner.coming.length });
+    this.reader = new JobReader({ life, store, catalog, comingMachines: (job) => this.provisioner.comingFor(job) });
     const { reader } = this;
     this.submissions = new Submissions({ life, store, catalog, reader, blobs, clock, checkInput, defaultImage: settings.defaultImage });
     this.changes = new JobChanges({ life, store, catalog, reader, logs, removed: (job) => this.watchers.jobChanged(job) });

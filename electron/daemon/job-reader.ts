@@ -17,16 +17,19 @@ export interface JobReaderOptions {
   readonly life: FarmLife;
   readonly store: Store;
   readonly catalog: Catalog;
-  /** Machines that are being brought up. */
-  readonly comingMachines: () => number;
+  /** Names of machines that are being brought up and could serve the job. */
+  readonly comingMachines: (job: JobId) => readonly string[];
 }
+
+/** Machines on their way that an explanation names. */
+const NAMED_MACHINES = 3;
 
 /** What can be asked about jobs: the core knows those that live, the store those that have ended. */
 export class JobReader {
   private readonly life: FarmLife;
   private readonly store: Store;
   private readonly catalog: Catalog;
-  private readonly comingMachines: () => number;
+  private readonly comingMachines: JobReaderOptions['comingMachines'];
 
   constructor({ life, store, catalog, comingMachines }: JobReaderOptions) {
     this.life = life;
@@ -125,11 +128,12 @@ export class JobReader {
   }
 
   /** A machine that is on its way may be just what the job waits for. */
-  private withComing(explanation: Explanation, { counts }: JobRow): Explanation {
-    const nodes = this.comingMachines();
-    if (nodes === 0 || counts.QUEUED === 0) return explanation;
-    const message = `${nodes === 1 ? '1 machine is' : `${nodes} machines are`} being brought up for work that waits`;
-    const obstacles = [...explanation.obstacles, { constraint: 'machines', message, help: null, nodes }];
+  private withComing(explanation: Explanation, { id, counts }: JobRow): Explanation {
+    const coming = counts.QUEUED === 0 ? [] : this.comingMachines(id);
+    if (coming.length === 0) return explanation;
+    const named = coming.slice(0, NAMED_MACHINES).join(', ') + (coming.length > NAMED_MACHINES ? ' and more' : '');
+    const message = `${coming.length === 1 ? '1 machine that could serve it is' : `${coming.length} machines that could serve it are`} being brought up (${named})`;
+    const obstacles = [...explanation.obstacles, { constraint: 'machines', message, help: null, nodes: coming.length }];
     return { ...explanation, summary: `${explanation.summary} But ${message}.`, obstacles };
   }
 }

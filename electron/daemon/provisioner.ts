@@ -1,6 +1,6 @@
-import type { NodeId } from '../../shared/ids.ts';
+import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
-import { type MadeMachines, provisionView } from '../core/provision-view.ts';
+import { type MadeMachines, machinesFor, provisionView } from '../core/provision-view.ts';
 import { comingMachines, createProvisionState, type ProvisionEffect, phaseOf, provisionStep } from '../core/provisioning.ts';
 import { nodeRow } from '../core/queries.ts';
 import type { FarmState } from '../core/state.ts';
@@ -45,9 +45,9 @@ export class Provisioner {
     }
   }
 
-  /** Machines on their way. */
-  get coming(): readonly string[] {
-    return comingMachines(this.state);
+  /** @returns the machines on their way that could serve the job, by name */
+  comingFor(job: JobId): string[] {
+    return machinesFor(this.options.farm(), this.made, comingMachines(this.state), job);
   }
 
   close(): void {

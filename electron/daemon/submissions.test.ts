@@ -59,7 +59,7 @@ async function submissions(msEach: number): Promise<Submissions> {
       return clock.elapsedMs();
     },
   };
-  const reader = new JobReader({ life, store, catalog, comingMachines: () => 0 });
+  const reader = new JobReader({ life, store, catalog, comingMachines: () => [] });
   const blobs = await openBlobs(join(folder, 'blobs'));
   return new Submissions({ life, store, catalog, reader, blobs, clock: slow, defaultImage: null, checkInput: async () => undefined });
 }

@@ -82,7 +82,7 @@ test.skipIf(hardwareAddresses().length === 0)(
     expect(macs.map((mac) => Buffer.from(magicPacket(mac)).toString('hex'))).toContain(packet.toString('hex'));
     expect((await farm.untilNode('nova', ({ reason }) => reason === 'it is being woken')).status).toBe('OFFLINE');
     const explanation = await farm.client.call('explainJob', { params: { job: id } });
-    expect(explanation.summary).toContain('1 machine is being brought up');
+    expect(explanation.summary).toContain('1 machine that could serve it is being brought up (nova)');
     await farm.addWorker('nova', nova);
     expect(await farm.untilEnded(id)).toMatchObject({ state: 'COMPLETED', retries: 0 });
     card.close();
