@@ -5,8 +5,10 @@ import css from './CardGraph.module.css';
 import type { Placed } from './columns.ts';
 
 const CARD = { width: 210, height: 58 } as const;
-/** Wide enough for the words on the lines. */
-const GAP = { x: 140, y: 16 } as const;
+const GAP_Y = 16;
+/** Between two columns: room for the words on a line, at about this many pixels a letter. */
+const LETTER_PIXELS = 5.5;
+const LINE_PIXELS = 44;
 const TALLEST_PIXELS = 420;
 
 interface CardGraphProps {
@@ -19,16 +21,17 @@ export const graphCard = css.card as string;
 
 /** What waits for what: cards in columns, each after those it waits for. */
 export function CardGraph({ cards, edges }: CardGraphProps) {
+  const gap = LINE_PIXELS + LETTER_PIXELS * Math.max(0, ...edges.map(({ label }) => label.length));
   const nodes = useMemo(
     () =>
       cards.map(({ id, column, row, card }) => ({
         id,
         type: 'card',
-        position: { x: column * (CARD.width + GAP.x), y: row * (CARD.height + GAP.y) },
+        position: { x: column * (CARD.width + gap), y: row * (CARD.height + GAP_Y) },
         data: { card },
         ...CARD,
       })),
-    [cards],
+    [cards, gap],
   );
   const lines = useMemo(
     () => edges.map(({ from, to, label }) => ({ id: `${from}-${to}-${label}`, source: from, target: to, type: 'smoothstep', label })),
@@ -36,7 +39,7 @@ export function CardGraph({ cards, edges }: CardGraphProps) {
   );
   const rows = Math.max(0, ...cards.map(({ row }) => row)) + 1;
   return (
-    <div className={css.graph} style={{ height: Math.min(TALLEST_PIXELS, rows * (CARD.height + GAP.y) + 40) }}>
+    <div className={css.graph} style={{ height: Math.min(TALLEST_PIXELS, rows * (CARD.height + GAP_Y) + 40) }}>
       <ReactFlow
         nodes={nodes}
         edges={lines}
