@@ -249,7 +249,10 @@ function checkEarmarks(farm: FarmState, found: string[]): void {
 function checkOwners(farm: FarmState, found: string[]): void {
   const live = new Map<string, number>();
   for (const node of farm.nodes.values()) for (const { job } of node.tasks) live.set(job.owner.name, (live.get(job.owner.name) ?? 0) + 1);
+  const jobs = new Map<string, number>();
+  for (const { owner } of farm.jobs.values()) jobs.set(owner.name, (jobs.get(owner.name) ?? 0) + 1);
   for (const owner of farm.owners.values()) {
+    if ((jobs.get(owner.name) ?? 0) !== owner.jobs) found.push(`${owner.name} counts ${owner.jobs} of ${jobs.get(owner.name) ?? 0} jobs`);
     if ((live.get(owner.name) ?? 0) !== owner.live)
       found.push(`${owner.name} counts ${owner.live} of ${live.get(owner.name) ?? 0} attempts`);
   }

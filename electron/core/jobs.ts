@@ -85,6 +85,7 @@ export function enterJob(farm: FarmState, id: JobId, owner: string, policy: JobP
   if (isNew) meetNodes(farm, shared.queueClass);
   const job = new Job(id, ownerOf(farm, owner), shared, taskCount, submittedAt);
   farm.jobs.add(job);
+  job.owner.jobs++;
   if (id > farm.lastJob) farm.lastJob = id;
   farm.jobCounts.SUBMITTED++;
   return job;

@@ -56,6 +56,8 @@ export class Owner {
   share = 0;
   /** Attempts that are ASSIGNED or RUNNING. */
   live = 0;
+  /** Living jobs. */
+  jobs = 0;
   /** Lanes that take no part while they have all that they may. */
   readonly blockedLanes = new Set<Lane>();
   /** What they have waiting, descending by priority. */

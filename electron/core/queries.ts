@@ -195,10 +195,8 @@ export function totals(farm: FarmState): Totals {
   return { jobs: { ...farm.jobCounts }, tasks: { ...farm.taskCounts }, nodes, cpu: { used: used / 1000, total: total / 1000 } };
 }
 
-/** @returns the owners, who goes first at the front. Costs a look at all jobs */
+/** @returns the owners, who goes first at the front */
 export function ownerViews(farm: FarmState): OwnerView[] {
-  const jobs = new Map<string, number>();
-  for (const { owner } of farm.jobs.values()) jobs.set(owner.name, (jobs.get(owner.name) ?? 0) + 1);
   const owners = [...farm.owners.values()].sort((one, other) => one.share - other.share || (one.name < other.name ? -1 : 1));
   return owners.map((owner) => ({
     owner: owner.name,
@@ -206,7 +204,7 @@ export function ownerViews(farm: FarmState): OwnerView[] {
     weight: owner.weight,
     running: owner.live,
     maxTasks: Number.isFinite(owner.maxTasks) ? owner.maxTasks : null,
-    jobs: jobs.get(owner.name) ?? 0,
+    jobs: owner.jobs,
   }));
 }
 

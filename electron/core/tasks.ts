@@ -152,6 +152,7 @@ export function endJob(farm: FarmState, job: Job, state: JobState, restState?: '
   leaveQueue(job);
   forgetDependencies(farm, job);
   farm.jobs.delete(job.id);
+  job.owner.jobs--;
   unsharePolicy(farm, job.shared);
   farm.ended.push({ id: job.id, state });
   // A job that has waited long is old to the collector, which would keep what an old object refers to although both are garbage.
