@@ -7,6 +7,8 @@ import type { Home } from './home.ts';
 export async function drop(window: Page, home: Home, name: string, bytes: Buffer): Promise<void> {
   const path = join(home.folder, name);
   await writeFile(path, bytes);
+  // Before the farm has said that one may submit here, the window takes no drop.
+  await expect(window.getByRole('link', { name: 'Submit a job' }).first()).toBeVisible();
   const session = await window.context().newCDPSession(window);
   const drag = { x: 400, y: 300, data: { items: [], files: [path], dragOperationsMask: 1 } };
   for (const type of ['dragEnter', 'dragOver'] as const) await session.send('Input.dispatchDragEvent', { type, ...drag });
