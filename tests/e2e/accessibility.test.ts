@@ -1,4 +1,4 @@
-import { AxeBuilder } from '@axe-core/playwright';
+import { axeFindings } from './support/axe.ts';
 import { expect, SMALL, test } from './support/test.ts';
 
 for (const theme of ['dark', 'light'] as const)
@@ -16,11 +16,7 @@ for (const theme of ['dark', 'light'] as const)
     const last = await farm.submit({ name: 'last', command: 'true', after: [waiting as never], ...SMALL });
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
     await page.goto(farm.url);
-    const check = async (screen: string) => {
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`);
-      expect(found, screen).toEqual([]);
-    };
+    const check = async (screen: string) => expect(await axeFindings(page), screen).toEqual([]);
     await expect(page.getByRole('heading', { name: 'Open this farm' })).toBeVisible();
     await check('welcome');
     await page.goto(farm.link);

@@ -1,5 +1,5 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import type { JobSpecInput } from '../../shared/job.ts';
+import { axeFindings } from './support/axe.ts';
 import { expect, SMALL, test } from './support/test.ts';
 
 /** One red pixel. */
@@ -25,7 +25,7 @@ test('a canary waits with its pictures and a proposal; changed and approved, the
   await expect(page.getByText('To approve')).toBeVisible();
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+    expect(await axeFindings(page), colorScheme).toEqual([]);
   }
   await panel.getByRole('button', { name: 'Change' }).click();
   await panel.getByLabel('Memory, MiB').fill('nothing');

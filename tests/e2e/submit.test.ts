@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { axeFindings } from './support/axe.ts';
 import { drop } from './support/drop.ts';
 import { expect, test } from './support/test.ts';
 import { createZip } from './support/zip.ts';
@@ -55,6 +56,10 @@ test('a zip with stages shows what waits for what, each stage is looked at and c
   const stages = page.getByRole('region', { name: 'Stages' });
   await expect(stages.getByRole('button', { name: /^render ready 3 tasks/ })).toHaveAttribute('aria-pressed', 'true');
   await expect(page.getByLabel('Frames', { exact: true })).toHaveValue('1-3');
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    expect(await axeFindings(page), colorScheme).toEqual([]);
+  }
   await page.getByLabel('Frames', { exact: true }).fill('9-1');
   await expect(stages.getByRole('button', { name: /^render 1 field to mend/ })).toBeVisible();
   await stages.getByRole('button', { name: /^assemble/ }).press('Enter');
