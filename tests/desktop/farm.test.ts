@@ -1,4 +1,5 @@
 import { parseInvite } from '../../electron/trust/invite-text.ts';
+import { expectAccessible } from './support/accessible.ts';
 import { createHome, type Home } from './support/home.ts';
 import { expect, test, watchConsole } from './support/test.ts';
 import { trayLabels } from './support/tray.ts';
@@ -32,6 +33,7 @@ test('a first run listens nowhere, makes a farm, and renders the sample', async 
   await expect.poll(() => trayLabels(app)).toContain('Belongs to no farm yet');
   // There is no keyring under this display, and the app says so.
   await expect(window.getByText('lies in a file that only you may read')).toBeVisible();
+  await expectAccessible(window);
   await window.getByLabel('Name of the new farm').fill('Render lab');
   await window.getByRole('button', { name: 'Start a farm' }).click();
   await expect(window.getByRole('heading', { name: 'path tracer' })).toBeVisible();

@@ -1,3 +1,4 @@
+import { expectAccessible } from './support/accessible.ts';
 import { createHome, type Home } from './support/home.ts';
 import { expect, test, watchConsole } from './support/test.ts';
 
@@ -46,5 +47,6 @@ test('the owner of a machine sees what ran there, sets the hours of the farm, an
   const way = window.getByRole('region', { name: 'What is in the way' });
   await way.getByRole('button', { name: 'Look around' }).click();
   await expect(way.getByRole('listitem').first()).toBeVisible({ timeout: 30_000 });
+  await expectAccessible(window);
   expect(problems).toEqual([]);
 });
