@@ -112,7 +112,10 @@ const STAGED = createZip({
 async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<typeof giveWork>>): Promise<void> {
   const places: Readonly<Record<string, { readonly hash: string; readonly before?: (page: Page) => Promise<void> }>> = {
     jobs: { hash: '#/jobs' },
-    job: { hash: `#/jobs/${jobs.pictures}` },
+    job: {
+      hash: `#/jobs/${jobs.pictures}`,
+      before: (page) => page.getByRole('button', { name: 'Show frames/frame-0012.png' }).locator('img').waitFor(),
+    },
     'job-failed': { hash: `#/jobs/${jobs.failed}.3` },
     'job-running': { hash: `#/jobs/${jobs.long}` },
     log: { hash: `#/logs/${jobs.failed}.3.1` },
