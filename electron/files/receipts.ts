@@ -2,6 +2,7 @@ import { appendFile, readFile, rename, stat } from 'node:fs/promises';
 import { LIMITS } from '../../shared/limits.ts';
 import { type Receipt, receiptSchema } from '../../shared/receipt.ts';
 import { errorCode, namedDiskError } from '../disk.ts';
+import { createGatheredWrite } from '../gathered-write.ts';
 import type { Receipts } from '../ports/machine.ts';
 
 /** Rest between two writes, in which receipts gather (ms). */
@@ -13,56 +14,33 @@ const REST_MS = 50;
  */
 export function openReceipts(path: string): Receipts {
   const older = `${path}.old`;
-  let gathering: { readonly lines: string[]; readonly written: Promise<void> } | undefined;
-  let before: Promise<void> = Promise.resolve();
-  let wake = () => {};
+  let lines: string[] = [];
 
-  const write = async (lines: readonly string[]): Promise<void> => {
+  const write = async (): Promise<void> => {
+    const text = lines.join('');
+    lines = [];
     try {
       const size = await stat(path).then(
         (info) => info.size,
         () => 0,
       );
       if (size >= LIMITS.receiptBytes / 2) await rename(path, older);
-      await appendFile(path, lines.join(''), { mode: 0o600 });
+      await appendFile(path, text, { mode: 0o600 });
     } catch (error) {
       throw namedDiskError(error, 'writing a receipt');
     }
   };
-  const rest = () =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, REST_MS);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   /** All that comes until the last write has had its rest goes out in one piece: a thousand short tasks a second cost little. */
-  const gather = () => {
-    const lines: string[] = [];
-    const written = before.then(() => {
-      gathering = undefined;
-      return write(lines);
-    });
-    before = written.catch(() => undefined).then(rest);
-    return { lines, written };
-  };
-  const flush = async () => {
-    wake();
-    await gathering?.written.catch(() => undefined);
-  };
+  const gathered = createGatheredWrite(write, REST_MS);
+
   return {
     add(receipt) {
-      gathering ??= gather();
-      gathering.lines.push(`${JSON.stringify(receipt)}\n`);
-      return gathering.written;
+      lines.push(`${JSON.stringify(receipt)}\n`);
+      return gathered.soon();
     },
-    async close() {
-      await flush();
-      wake();
-    },
+    close: () => gathered.flush(),
     async list(limit) {
-      await flush();
+      await gathered.flush();
       const found: Receipt[] = [];
       for (const file of [path, older]) {
         if (found.length >= limit) break;

@@ -2,6 +2,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type AuditEntry, type AuditEvent, auditEntrySchema, TRUST_LIMITS } from '../../shared/trust.ts';
 import { syncFolder } from '../disk.ts';
+import { createGatheredWrite } from '../gathered-write.ts';
 import type { Logger } from '../ports/system.ts';
 
 /** Who let whom in, and who did what: lines that are appended and never changed. */
@@ -40,21 +41,6 @@ export async function openAudit(options: {
   let sequence = await lastSequence(path);
   let queue: AuditEntry[] = [];
   let lost = 0;
-  let writing: Promise<void> = Promise.resolve();
-  let isScheduled = false;
-  let isAwaited = false;
-  let resting: Promise<void> = Promise.resolve();
-  let wake = () => {};
-
-  const rest = () =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, REST_MS);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      if (isAwaited) wake();
-    });
 
   const rotate = async () => {
     await file.close();
@@ -63,10 +49,8 @@ export async function openAudit(options: {
     ({ file, bytes } = await openAppending(path(0)));
   };
   const write = async () => {
-    isScheduled = false;
     const lines = queue;
     queue = [];
-    if (lines.length === 0) return;
     const text = lines.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     try {
       if (bytes > 0 && bytes + Buffer.byteLength(text) > fileBytes) await rotate();
@@ -79,14 +63,8 @@ export async function openAudit(options: {
       // Half of a line may be there; what follows begins on a line of its own.
       await file.truncate(bytes).catch(() => undefined);
     }
-    resting = rest();
   };
-  const flush = async () => {
-    isAwaited = true;
-    wake();
-    await writing;
-    isAwaited = false;
-  };
+  const gathered = createGatheredWrite(write, REST_MS);
 
   return {
     record(event, actor, about = {}) {
@@ -97,13 +75,11 @@ export async function openAudit(options: {
         return;
       }
       queue.push(makeEntry(sequence, wallMs(), event, actor, about));
-      if (isScheduled) return;
-      isScheduled = true;
-      writing = writing.then(() => resting).then(write);
+      void gathered.soon();
     },
-    flush,
+    flush: () => gathered.flush(),
     async page({ before = Number.POSITIVE_INFINITY, limit }) {
-      await flush();
+      await gathered.flush();
       const wanted = Math.min(limit, TRUST_LIMITS.auditPage);
       const found: AuditEntry[] = [];
       for (let index = 0; index < FILES && found.length < wanted; index += 1)
@@ -111,8 +87,7 @@ export async function openAudit(options: {
       return found.slice(0, wanted);
     },
     async close() {
-      await flush();
-      wake();
+      await gathered.flush();
       await file.close();
     },
   };
