@@ -2,11 +2,14 @@ import type { NewJob } from '../../electron/core/events.ts';
 import { farmConfig } from '../../electron/daemon/recovery.ts';
 import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { NodeDescription } from '../../shared/node.ts';
+import { type AttemptEnd, attemptEndSchema } from '../../shared/protocol.ts';
 import { coordinatorSettingsSchema } from '../../shared/settings.ts';
 
 /** A core as a coordinator with default settings has it, and what to fill it with. */
 
 export const CORE_CONFIG = farmConfig(coordinatorSettingsSchema.parse({}));
+
+export const COMPLETED: AttemptEnd = attemptEndSchema.parse({ reason: 'completed', exitCode: 0, ranForMs: 10 });
 
 /** Queue classes that the jobs belong to in turn. */
 const CLASSES = 10;

@@ -2,8 +2,7 @@ import type { CoordinatorEffect } from '../../../electron/core/effects.ts';
 import type { CoordinatorEvent, Now } from '../../../electron/core/events.ts';
 import { createFarm, step } from '../../../electron/core/step.ts';
 import type { JobId, NodeId } from '../../../shared/ids.ts';
-import type { AttemptEnd } from '../../../shared/protocol.ts';
-import { CORE_CONFIG, newJob, newNode } from '../core.ts';
+import { COMPLETED, CORE_CONFIG, newJob, newNode } from '../core.ts';
 import { programOptions, serve } from '../programs.ts';
 
 /** A core alone, full of work: what one placement costs. */
@@ -22,16 +21,6 @@ export interface PlacementAnswer {
 const SLOTS = 4;
 /** Placements between two refills, which are not counted. */
 const BLOCK = 200;
-const END: AttemptEnd = {
-  reason: 'completed',
-  exitCode: 0,
-  message: null,
-  outputs: [],
-  ranForMs: 10,
-  cpuMs: null,
-  peakRamMb: null,
-  logBytes: 0,
-};
 
 type Assigned = Extract<CoordinatorEffect, { type: 'assign' }>;
 
@@ -55,7 +44,7 @@ function submit(count: number): void {
 /** The oldest attempt ends, and what it leaves free is given to the next task. */
 function placeOne(): void {
   const { node, job, index, number } = running[oldest++] as Assigned;
-  happen({ type: 'attempt-ended', node, job, index, number, end: END });
+  happen({ type: 'attempt-ended', node, job, index, number, end: COMPLETED });
   happen({ type: 'turn-ended' });
   const placed = running.at(-1) as Assigned;
   happen({ type: 'attempt-started', node: placed.node, job: placed.job, index: placed.index, number: placed.number });

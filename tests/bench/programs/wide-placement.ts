@@ -2,8 +2,7 @@ import type { CoordinatorEffect } from '../../../electron/core/effects.ts';
 import type { CoordinatorEvent, Now } from '../../../electron/core/events.ts';
 import { createFarm, step } from '../../../electron/core/step.ts';
 import type { JobId, NodeId } from '../../../shared/ids.ts';
-import type { AttemptEnd } from '../../../shared/protocol.ts';
-import { CORE_CONFIG, newJob, newNode } from '../core.ts';
+import { COMPLETED, CORE_CONFIG, newJob, newNode } from '../core.ts';
 import { programOptions, serve } from '../programs.ts';
 import type { PlacementAnswer, PlacementQuestion } from './placement.ts';
 
@@ -18,16 +17,6 @@ export interface WideOptions {
 }
 
 const SLOTS = 4;
-const END: AttemptEnd = {
-  reason: 'completed',
-  exitCode: 0,
-  message: null,
-  outputs: [],
-  ranForMs: 10,
-  cpuMs: null,
-  peakRamMb: null,
-  logBytes: 0,
-};
 
 type Assigned = Extract<CoordinatorEffect, { type: 'assign' }>;
 
@@ -66,7 +55,7 @@ function submit(): void {
 /** The oldest attempt ends, and what it leaves free is given to the next task. */
 function placeOne(): void {
   const { node, job, index, number } = running[oldest++] as Assigned;
-  happen({ type: 'attempt-ended', node, job, index, number, end: END });
+  happen({ type: 'attempt-ended', node, job, index, number, end: COMPLETED });
   if (farm.jobs.size < jobs) submit();
   happen({ type: 'turn-ended' });
   const placed = running.at(-1) as Assigned;
