@@ -1,21 +1,18 @@
 import { CircleHelp } from 'lucide-react';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import type { ReactNode } from 'react';
 import type { LanyardClient } from '../../../shared/lanyard-client.ts';
 import type { Explanation } from '../../../shared/view.ts';
-import { useClient } from '../../client/client.ts';
 import { useFarm } from '../../store/farm-store.ts';
+import { useAnswer } from '../../store/use-answer.ts';
 import { plural } from '../../ui/format.ts';
 import css from './Explained.module.css';
-
-/** The farm explains again at most this often (ms). */
-const AGAIN_MS = 3_000;
 
 type Said = Pick<Explanation, 'summary' | 'obstacles'> & Partial<Pick<Explanation, 'ahead' | 'evidence'>>;
 
 interface ExplainedProps {
   /** What the answer is about, as screen readers say it: "Why it waits". */
   readonly label: string;
-  /** Another one is another question. */
+  /** Another one is another question, and begins without an answer. */
   readonly about: string;
   readonly ask: (client: LanyardClient) => Promise<Said>;
   /** What else there is to say of the answer. */
@@ -23,8 +20,14 @@ interface ExplainedProps {
 }
 
 /** Why something is as it is, in a sentence, with the smallest change that would help; asked again as the farm changes. */
-export function Explained({ label, about, ask, children }: ExplainedProps) {
-  const said = useExplanation(about, ask);
+export function Explained(props: ExplainedProps) {
+  return <Explanations key={props.about} {...props} />;
+}
+
+function Explanations({ label, about, ask, children }: ExplainedProps) {
+  // Any change of the farm may change the reason. Without an answer the last one stands; that the farm is away is said elsewhere.
+  const revision = useFarm((farm) => farm.revision);
+  const { answer: said } = useAnswer(ask, [about], [revision]);
   if (said === null) return null;
   // What the sentence says already needs no line of its own.
   const obstacles = said.obstacles.filter(({ message, help }) => help !== null || !said.summary.includes(message));
@@ -49,29 +52,4 @@ export function Explained({ label, about, ask, children }: ExplainedProps) {
       </div>
     </section>
   );
-}
-
-function useExplanation(about: string, ask: ExplainedProps['ask']): Said | null {
-  const client = useClient();
-  const revision = useFarm((farm) => Math.floor(farm.revision / 8));
-  const [known, setKnown] = useState<{ readonly about: string; readonly said: Said } | null>(null);
-  const asked = useRef({ about: '', at: 0 });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: any change of the farm may change the reason; `ask` is made anew at every drawing
-  useEffect(() => {
-    const wait = asked.current.about === about ? Math.max(0, asked.current.at + AGAIN_MS - Date.now()) : 0;
-    let isGone = false;
-    const timer = setTimeout(() => {
-      asked.current = { about, at: Date.now() };
-      // Without an answer the last one stands; that the farm is away is said elsewhere.
-      ask(client).then(
-        (said) => isGone || setKnown({ about, said }),
-        () => {},
-      );
-    }, wait);
-    return () => {
-      isGone = true;
-      clearTimeout(timer);
-    };
-  }, [client, about, revision]);
-  return known?.about === about ? known.said : null;
 }

@@ -15,7 +15,8 @@ export function NodeHistory({ node, running }: { readonly node: string; readonly
   const [offset, setOffset] = useState(0);
   const { answer, error } = useAnswer(
     (client) => client.call('listNodeAttempts', { params: { node }, query: { limit: PAGE, offset } }),
-    [node, offset, running],
+    [node, offset],
+    [running],
   );
   const total = answer?.total ?? 0;
   return (

@@ -18,7 +18,7 @@ export function CanaryPanel({ job }: { readonly job: JobView }) {
   const { id, canaryPhase, counts } = job;
   // Before it is decided each task that ends brings something new.
   const ended = canaryPhase === null ? 0 : counts.COMPLETED;
-  const { answer, error } = useAnswer((farm) => farm.call('getJob', { params: { job: id } }), [id, canaryPhase, ended]);
+  const { answer, error } = useAnswer((farm) => farm.call('getJob', { params: { job: id } }), [id, canaryPhase], [ended]);
   const canary = answer?.canary ?? null;
   if (canary === null) return error === null ? null : <ErrorNote error={error} />;
   return (

@@ -18,7 +18,7 @@ export function Dependencies({ detail, state }: { readonly detail: JobDetail; re
 }
 
 function Graph({ job, state }: { readonly job: number; readonly state: string }) {
-  const { answer: graph } = useAnswer((client) => readDependencies(client, job), [job, state]);
+  const { answer: graph } = useAnswer((client) => readDependencies(client, job), [job], [state]);
   const shown = useMemo(() => (graph === null ? null : toCards(graph, job)), [graph, job]);
   if (graph === null || shown === null || graph.jobs.length < 2) return null;
   return (

@@ -33,7 +33,7 @@ interface JobPageProps {
 export function JobPage({ job: id, task }: JobPageProps) {
   const live = useJob(id);
   // What it asks for changes when it is decided how its canary is followed.
-  const { answer: detail, error } = useAnswer((farm) => farm.call('getJob', { params: { job: id } }), [id, live?.canaryPhase]);
+  const { answer: detail, error } = useAnswer((farm) => farm.call('getJob', { params: { job: id } }), [id], [live?.canaryPhase]);
   // A job of long ago is not among those that are watched: then it is as it was read.
   const job = live ?? detail;
   if (job === null && error !== null)

@@ -25,7 +25,7 @@ interface OutputsProps {
 /** What the job has produced: pictures on a strip, everything in a list. */
 export function Outputs({ job, completed, isLive, expected }: OutputsProps) {
   const client = useClient();
-  const { answer, error } = useAnswer((farm) => farm.call('listOutputs', { params: { job } }), [job, completed]);
+  const { answer, error } = useAnswer((farm) => farm.call('listOutputs', { params: { job } }), [job], [completed]);
   const outputs = answer?.outputs ?? null;
   const [chosen, setChosen] = useState<string | null>(null);
   const shown = outputs?.filter((output) => outputKind(output) !== 'other') ?? [];

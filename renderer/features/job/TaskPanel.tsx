@@ -23,7 +23,7 @@ interface TaskPanelProps {
 
 /** One task: what it is, and each attempt at it with its log. */
 export function TaskPanel({ job, index, revision, onClose }: TaskPanelProps) {
-  const { answer: known, error } = useAnswer((farm) => farm.call('getTask', { params: { job, index } }), [job, index, revision]);
+  const { answer: known, error } = useAnswer((farm) => farm.call('getTask', { params: { job, index } }), [job, index], [revision]);
   const task = known?.task.index === index ? known.task : null;
   return (
     <section className={controls.panel} aria-label={`Task ${index}`}>

@@ -47,7 +47,7 @@ function LogHead({ attempt }: { readonly attempt: string }) {
   const key = parseAttemptId(attempt) as AttemptKey;
   const job = useJob(key.job);
   // The log itself says what is wrong, if anything is.
-  const { answer } = useAnswer((farm) => farm.call('getTask', { params: { job: key.job, index: key.index } }), [attempt, job]);
+  const { answer } = useAnswer((farm) => farm.call('getTask', { params: { job: key.job, index: key.index } }), [attempt], [job]);
   const attempts = answer?.attempts ?? [];
   const shown = attempts.find((one) => one.id === attempt);
   const node = useNodeName(shown?.node ?? null);

@@ -17,7 +17,7 @@ type Device = AnswerOfCall<'listDevices'>['devices'][number];
 /** Who belongs to the farm, by key and not by name. */
 export function Devices({ revision }: { readonly revision: unknown }) {
   const mayAdminister = useMayAdminister();
-  const { answer, error, askAgain } = useAnswer((client) => client.call('listDevices'), [revision]);
+  const { answer, error, askAgain } = useAnswer((client) => client.call('listDevices'), [], [revision]);
   return (
     <Panel title="Devices" actions={mayAdminister ? <InviteButton /> : null}>
       {error !== null && <ErrorNote error={error} />}
