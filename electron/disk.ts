@@ -13,9 +13,13 @@ export function errorCode(error: unknown): string | undefined {
 export function namedDiskError(error: unknown, doing: string): unknown {
   const code = errorCode(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return diskFull(doing, error);
+}
+
+export function diskFull(doing: string, cause?: unknown): LanyardError {
   return new LanyardError(
     { code: 'DISK_FULL', message: `The disk is full: ${doing} failed.`, hint: 'Free some space, then try again.' },
-    { cause: error },
+    { cause },
   );
 }
 

@@ -85,7 +85,10 @@ export const LIMITS = {
   /** Threads that hash, unpack and pack; more work shares them. */
   fileThreads: 4,
 
-  /** A worker's disk with less room, or less than a fiftieth of it if that is less, counts as full when a command fails. */
+  /**
+   * A disk with less room, or less than a fiftieth of it if that is less, counts as full: to a worker whose command failed, and
+   * for logs and blobs, which leave the rest to the database.
+   */
   diskFloorBytes: 128 * MIB,
 
   /** A file of which a thumbnail is made, in bytes; no picture of a larger one is shown. */

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ConnectionOptions } from 'node:tls';
+import { toWebStream } from '../web-stream.ts';
 
 /** What the client uses of `fetch`. */
 export type Fetch = (target: URL, init: FetchInit) => Promise<Response>;
@@ -92,5 +93,5 @@ function toResponse(method: string, response: IncomingMessage): Response {
   for (const [name, values] of Object.entries(response.headersDistinct)) for (const value of values ?? []) headers.append(name, value);
   const hasBody = method !== 'HEAD' && !WITHOUT_BODY.has(status);
   if (!hasBody) response.resume();
-  return new Response(hasBody ? (Readable.toWeb(response) as ReadableStream) : null, { status, headers });
+  return new Response(hasBody ? toWebStream(response) : null, { status, headers });
 }

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { ROUTES } from '../../shared/api.ts';
 import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId } from '../../shared/ids.ts';
 import { fileThreads } from '../files/threads/file-threads.ts';
 import type { HashedFile } from '../ports/files.ts';
+import { toWebStream } from '../web-stream.ts';
 import { errorOf, fillPath, type Http, pauseFor } from './client-http.ts';
 
 /** One request carries at most this many bytes, so that a slow line stays under the server's time for one request. */
@@ -88,7 +88,7 @@ async function sendPart(
         'upload-offset': String(offset),
         'upload-length': String(total),
       },
-      body: source === undefined ? new Uint8Array() : (Readable.toWeb(source) as ReadableStream),
+      body: source === undefined ? new Uint8Array() : toWebStream(source),
       signal,
     });
     const remote = response.headers.get('upload-offset');

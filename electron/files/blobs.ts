@@ -8,6 +8,7 @@ import { type BlobId, isBlobId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { errorCode, namedDiskError, syncFolder, writeParts } from '../disk.ts';
 import type { Blobs } from '../ports/files.ts';
+import { SpareRoom } from './disk-room.ts';
 import { fileThreads } from './threads/file-threads.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;
@@ -15,6 +16,8 @@ const READ_CHUNK_BYTES = 256 * 1024;
 const WAITING_BYTES = 1024 * 1024;
 /** A blob's file time is its last use; it is renewed at most this often. */
 const USE_RESOLUTION_MS = 60_000;
+/** As an error calls it. */
+const STORING = 'storing a blob';
 
 /**
  * Opens (and makes) a content-addressed store: `blobs/ab/cdef…` holds whole, verified blobs, `incoming/` holds what is
@@ -31,6 +34,7 @@ export async function openBlobs(folder: string): Promise<Blobs> {
 class BlobFolder implements Blobs {
   readonly #blobs: string;
   readonly #incoming: string;
+  readonly #room: SpareRoom;
   /** Uploads that an `append` is writing to now. */
   readonly #appending = new Set<BlobId>();
   /** Temporary files of `write` calls under way; everything else of that kind is of an earlier life. */
@@ -39,6 +43,7 @@ class BlobFolder implements Blobs {
   constructor(folder: string) {
     this.#blobs = join(folder, 'blobs');
     this.#incoming = join(folder, 'incoming');
+    this.#room = new SpareRoom(folder);
   }
 
   async prepare(): Promise<void> {
@@ -94,7 +99,7 @@ class BlobFolder implements Blobs {
       return { blob, bytes };
     } catch (error) {
       await rm(temporary, { force: true });
-      throw namedDiskError(error, 'storing a blob');
+      throw namedDiskError(error, STORING);
     } finally {
       this.#writing.delete(temporary);
     }
@@ -167,7 +172,7 @@ class BlobFolder implements Blobs {
       await this.#place(part, upload);
       return { received, complete: true };
     } catch (thrown) {
-      const error = namedDiskError(thrown, 'receiving a blob');
+      const error = namedDiskError(thrown, STORING);
       const useless = error instanceof LanyardError && (error.code === 'INVALID' || error.code === 'DISK_FULL');
       if (useless) await rm(part, { force: true });
       throw error;
@@ -188,7 +193,7 @@ class BlobFolder implements Blobs {
   ): Promise<[number, Found]> {
     const handle = await open(path, flags, 0o640);
     try {
-      const bytes = await pour(source, handle, held, check);
+      const bytes = await pour(source, handle, held, this.#room, check);
       const [found] = await Promise.all([look(path, bytes), handle.sync()]);
       return [bytes, found];
     } finally {
@@ -223,7 +228,7 @@ function holdErrors(source: Readable): void {
  * Writes what comes, and takes more meanwhile: what has come by the time a write ends is the next one. The faster it comes,
  * the larger the pieces. What came before `source` broke off is written all the same.
  */
-async function pour(source: Readable, handle: FileHandle, held: number, check: (bytes: number) => void): Promise<number> {
+async function pour(source: Readable, handle: FileHandle, held: number, room: SpareRoom, check: (bytes: number) => void): Promise<number> {
   let bytes = held;
   let written = held;
   let parts: Uint8Array[] = [];
@@ -233,6 +238,7 @@ async function pour(source: Readable, handle: FileHandle, held: number, check: (
       const piece = parts;
       const end = bytes;
       parts = [];
+      await room.take(end - written, STORING);
       await writeParts(handle, piece, written);
       written = end;
     }

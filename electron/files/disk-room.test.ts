@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { diskShortage, isMachineShort } from './disk-room.ts';
+import { diskShortage, isMachineShort, SpareRoom } from './disk-room.ts';
 import { canMakeSmallDisk, smallDisk } from './testing/full-disk.ts';
 
 const MIB = 1024 * 1024;
@@ -36,5 +36,20 @@ describe.skipIf(!canMakeSmallDisk)('a small disk', () => {
     await writeFile(join(disk, 'others'), Buffer.alloc(56 * MIB - 100_000)).catch(() => undefined);
     expect(await diskShortage(join(disk, 'attempt'), 0)).toBeUndefined();
     expect(await diskShortage(join(disk, 'attempt'), 10)).toBe("this machine's disk is full: 0 MiB were left");
+  });
+
+  it('has spare room until a fiftieth is left, and again when there is more', async () => {
+    const disk = await smallDisk(64 * MIB);
+    const room = new SpareRoom(disk);
+    const write = async (name: string, bytes: number) => {
+      await room.take(bytes, 'writing');
+      await writeFile(join(disk, name), Buffer.alloc(bytes));
+    };
+    await write('first', 40 * MIB);
+    await write('second', 20 * MIB);
+    await expect(write('third', 3 * MIB)).rejects.toMatchObject({ code: 'DISK_FULL', message: 'The disk is full: writing failed.' });
+    await write('small', 2 * MIB);
+    await rm(join(disk, 'first'));
+    await write('third', 3 * MIB);
   });
 });

@@ -1,6 +1,7 @@
 import { lstat, opendir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../shared/limits.ts';
+import { diskFull } from '../disk.ts';
 
 const MIB = 1024 * 1024;
 
@@ -34,6 +35,35 @@ export async function diskShortage(folder: string, promisedMb: number): Promise<
   if (free >= floorOf(total)) return undefined;
   const room = { free, total, own: await allocatedBytes(folder), promised: promisedMb * MIB };
   return isMachineShort(room) ? `this machine's disk is full: ${Math.floor(free / MIB)} MiB were left` : undefined;
+}
+
+/** Taken from the disk's room at once, so that it need not be asked for each write. */
+const LUMP_BYTES = 16 * MIB;
+
+/**
+ * The room of a disk for what can be sent again (logs, blobs). It ends before the disk does: the rest is for the database,
+ * without which nothing goes on.
+ */
+export class SpareRoom {
+  readonly #folder: string;
+  #left = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** @throws LanyardError DISK_FULL when there is no room for so many bytes; `doing` says for what */
+  async take(bytes: number, doing: string): Promise<void> {
+    if (this.#left < bytes) this.#left = Math.min(await spareBytes(this.#folder), LUMP_BYTES + bytes);
+    if (this.#left < bytes) throw diskFull(doing);
+    this.#left -= bytes;
+  }
+}
+
+async function spareBytes(folder: string): Promise<number> {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  // Some file systems in user space do not tell.
+  return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize - floorOf(blocks * bsize);
 }
 
 /** A small disk is full later. */

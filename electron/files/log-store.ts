@@ -7,6 +7,7 @@ import type { LogStream } from '../../shared/protocol.ts';
 import { createRecent } from '../../shared/recent.ts';
 import { errorCode, namedDiskError, writeAll } from '../disk.ts';
 import type { LogStore } from '../ports/files.ts';
+import { SpareRoom } from './disk-room.ts';
 import { type GrowingBytes, Growth, openReadWrite, readChunk, readGrowing } from './growing.ts';
 import { createLogDecoder, encodeLog, encodeSystemLine, type LogDecoder } from './log-records.ts';
 
@@ -16,6 +17,8 @@ const OPEN_LOGS = 256;
 const FINISHED_ATTEMPTS = 10_000;
 const TASKS_PER_FOLDER = 1_000;
 const NOTHING = Buffer.alloc(0);
+/** As an error calls it. */
+const WRITING = 'writing a log';
 
 /** A log store that holds files open. */
 export interface OpenLogStore extends LogStore {
@@ -38,6 +41,7 @@ export async function openLogStore(folder: string, capBytes: number): Promise<Op
 class LogFolder implements OpenLogStore {
   readonly #folder: string;
   readonly #limitBytes: number;
+  readonly #room: SpareRoom;
   /** Least recently used first. */
   readonly #logs = new Map<AttemptId, AttemptLog>();
   readonly #finished = createRecent<AttemptId, true>(FINISHED_ATTEMPTS);
@@ -45,6 +49,7 @@ class LogFolder implements OpenLogStore {
   constructor(folder: string, limitBytes: number) {
     this.#folder = folder;
     this.#limitBytes = limitBytes;
+    this.#room = new SpareRoom(folder);
   }
 
   size(attempt: AttemptId): Promise<number> {
@@ -97,7 +102,8 @@ class LogFolder implements OpenLogStore {
   }
 
   #take(attempt: AttemptId): AttemptLog {
-    const log = this.#logs.get(attempt) ?? new AttemptLog(this.#path(attempt), this.#limitBytes, this.#finished.get(attempt) ?? false);
+    const ended = this.#finished.get(attempt) ?? false;
+    const log = this.#logs.get(attempt) ?? new AttemptLog(this.#path(attempt), this.#limitBytes, this.#room, ended);
     this.#logs.delete(attempt);
     this.#logs.set(attempt, log);
     log.users += 1;
@@ -142,6 +148,7 @@ class AttemptLog implements GrowingBytes {
   ended: boolean;
   readonly #path: string;
   readonly #limitBytes: number;
+  readonly #room: SpareRoom;
   #handle: FileHandle | undefined;
   #loading: Promise<void> | undefined;
   /** Bytes that came; more than `size` once the limit is reached. */
@@ -151,9 +158,10 @@ class AttemptLog implements GrowingBytes {
   #boundary: LogDecoder | undefined;
   #full = false;
 
-  constructor(path: string, limitBytes: number, ended: boolean) {
+  constructor(path: string, limitBytes: number, room: SpareRoom, ended: boolean) {
     this.#path = path;
     this.#limitBytes = limitBytes;
+    this.#room = room;
     this.ended = ended;
   }
 
@@ -216,10 +224,11 @@ class AttemptLog implements GrowingBytes {
 
   async #write(bytes: Uint8Array): Promise<void> {
     try {
+      await this.#room.take(bytes.byteLength, WRITING);
       this.#handle ??= await this.#create();
       await writeAll(this.#handle, bytes, this.size);
     } catch (error) {
-      throw namedDiskError(error, 'writing a log');
+      throw namedDiskError(error, WRITING);
     }
     this.size += bytes.byteLength;
     this.growth.wake();

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
+import { toWebStream } from '../../web-stream.ts';
 import { type Answer, failureOf, type Order } from './messages.ts';
 import { WORK } from './work.ts';
 
@@ -29,7 +30,7 @@ async function obey({ id, name, question }: Extract<Order, { readonly name: stri
   try {
     const result = await WORK[name](question as never, { signal: stop.signal, progress });
     if (result instanceof Readable) {
-      const stream = Readable.toWeb(result);
+      const stream = toWebStream(result);
       port?.postMessage({ id, stream } satisfies Answer, [stream as never]);
     } else say({ id, result });
   } catch (error) {

@@ -34,7 +34,7 @@ export async function openThumbnails(options: ThumbnailOptions): Promise<Thumbna
 
 class ThumbnailFolder implements Thumbnails {
   readonly #options: ThumbnailOptions;
-  /** Copies under way by name: who asks for the same one gets the same one. */
+  /** Copies asked for and not yet given, by name: who asks for the same one gets the same one. */
   readonly #making = new Map<string, { readonly made: Promise<Uint8Array>; readonly signal: AbortSignal }>();
   /** Blobs that are no pictures, so that they are not read again and again; the oldest are forgotten. */
   readonly #refused = new Map<BlobId, string>();
@@ -50,13 +50,6 @@ class ThumbnailFolder implements Thumbnails {
 
   async of(blob: BlobId, size: ThumbnailSize, signal: AbortSignal): Promise<Uint8Array> {
     const path = join(this.#options.folder, `${blob}-${size}.webp`);
-    const kept = await readFile(path).catch(() => undefined);
-    if (kept !== undefined) {
-      // The time of the file is its last use.
-      const now = new Date();
-      await utimes(path, now, now).catch(() => undefined);
-      return kept;
-    }
     for (;;) {
       const known = this.#making.get(path);
       if (known === undefined) break;
@@ -67,7 +60,7 @@ class ThumbnailFolder implements Thumbnails {
         if (!known.signal.aborted || signal.aborted) throw error;
       }
     }
-    const made = this.#make(blob, size, path, signal).finally(() => this.#making.delete(path));
+    const made = this.#keptOrMade(blob, size, path, signal).finally(() => this.#making.delete(path));
     this.#making.set(path, { made, signal });
     return await made;
   }
@@ -76,6 +69,15 @@ class ThumbnailFolder implements Thumbnails {
     clearTimeout(this.#idle);
     await this.#worker?.terminate();
     this.#worker = undefined;
+  }
+
+  async #keptOrMade(blob: BlobId, size: ThumbnailSize, path: string, signal: AbortSignal): Promise<Uint8Array> {
+    const kept = await readFile(path).catch(() => undefined);
+    if (kept === undefined) return await this.#make(blob, size, path, signal);
+    // The time of the file is its last use.
+    const now = new Date();
+    await utimes(path, now, now).catch(() => undefined);
+    return kept;
   }
 
   async #make(blob: BlobId, size: ThumbnailSize, path: string, signal: AbortSignal): Promise<Uint8Array> {
