@@ -174,6 +174,8 @@ class Coordinator implements CoordinatorDaemon {
     this.endSweeps();
     this.life.stop();
     this.sessions.close('the coordinator is stopping');
+    // Last: what the others say as they end is for nobody.
+    this.watchers.close();
   }
 
   private perform(effects: readonly CoordinatorEffect[]): void {

@@ -20,6 +20,8 @@ export interface Watchers {
   nodeChanged(node: NodeId): void;
   /** Everything may have changed: all viewers get a new snapshot. */
   reset(): void;
+  /** Nobody is told anything any more. */
+  close(): void;
 }
 
 export function createWatchers(options: WatchersOptions): Watchers {
@@ -56,6 +58,13 @@ export function createWatchers(options: WatchersOptions): Watchers {
     timer ??= options.clock.after(GATHER_MS, publish);
   };
 
+  const forget = () => {
+    jobs.clear();
+    nodes.clear();
+    timer?.();
+    timer = undefined;
+  };
+
   return {
     watch(listener) {
       listeners.add(listener);
@@ -73,12 +82,13 @@ export function createWatchers(options: WatchersOptions): Watchers {
       schedule();
     },
     reset() {
-      jobs.clear();
-      nodes.clear();
-      timer?.();
-      timer = undefined;
+      forget();
       cursor += 1;
       for (const listener of [...listeners]) listener(snapshot());
+    },
+    close() {
+      listeners.clear();
+      forget();
     },
   };
 }
