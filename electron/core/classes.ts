@@ -1,4 +1,5 @@
 import { isExpressionError, type LabelExpression, parseLabelExpression } from '../../shared/label-expression.ts';
+import { oncePerRun } from '../../shared/once-per-run.ts';
 import { dropEarmarks } from './earmarks.ts';
 import type { JobPolicy } from './events.ts';
 import { costOf } from './fairness.ts';
@@ -12,18 +13,7 @@ const KEPT_CLASSES = 128;
 
 /** @returns the shared form of a policy, with one more job that uses it; a new class has not met the nodes yet (`isNew`) */
 export function sharePolicy(farm: FarmState, policy: JobPolicy): { readonly shared: SharedPolicy; readonly isNew: boolean } {
-  const classKey = keyOfClass(policy);
-  const key = JSON.stringify([
-    classKey,
-    policy.image,
-    policy.timeoutMs,
-    policy.maxRetries,
-    policy.preemptible,
-    policy.maxTasks,
-    policy.stopAfterFailures,
-    policy.requirements.prefer ?? null,
-    policy.requirements.zones ?? null,
-  ]);
+  const { classKey, key } = keysOf(policy);
   let shared = farm.policies.get(key);
   let isNew = false;
   if (shared === undefined) {
@@ -45,6 +35,22 @@ export function unsharePolicy(farm: FarmState, shared: SharedPolicy): void {
   if (shared.jobs === 0 && farm.policies.size > KEPT_CLASSES) farm.policies.delete(shared.key);
   if (shared.queueClass.jobs === 0 && farm.classes.size > KEPT_CLASSES) removeClass(farm, shared.queueClass);
 }
+
+const keysOf = oncePerRun((policy: JobPolicy): { readonly classKey: string; readonly key: string } => {
+  const classKey = keyOfClass(policy);
+  const key = JSON.stringify([
+    classKey,
+    policy.image,
+    policy.timeoutMs,
+    policy.maxRetries,
+    policy.preemptible,
+    policy.maxTasks,
+    policy.stopAfterFailures,
+    policy.requirements.prefer ?? null,
+    policy.requirements.zones ?? null,
+  ]);
+  return { classKey, key };
+});
 
 /** Equal needs give equal keys, in whatever order labels and limits are named. */
 function keyOfClass(policy: JobPolicy): string {

@@ -10,7 +10,8 @@ import { dependenciesOf, newJob } from './recovery.ts';
 /** What new jobs are checked against. */
 export interface Surroundings {
   readonly store: Store;
-  readonly defaultImage: string | null;
+  /** See `fillIn`. */
+  readonly filledIn: (given: JobSpec) => FilledIn;
   /** @returns null for a job that lives; undefined for one that is not there */
   readonly ended: (job: JobId) => JobRow['state'] | null | undefined;
   /** @returns undefined for a job that is not there */
@@ -32,14 +33,8 @@ export function acceptable(
   as: { readonly id: JobId; readonly owner: string; readonly inputBytes: number | null; readonly inputReady: boolean },
   surroundings: Surroundings,
 ): Acceptable {
-  const split = splitTasks(given.tasks);
-  if (typeof split === 'string') throw wrong('tasks', `tasks: ${split}`);
-  const spec: JobSpec = {
-    ...given,
-    ...normalWaits(given),
-    image: given.image === undefined ? surroundings.defaultImage : given.image,
-  };
-  for (const job of spec.afterTasks) checkSplit(spec, split.count, job, surroundings);
+  const { spec, count } = surroundings.filledIn(given);
+  for (const job of spec.afterTasks) checkSplit(spec, count, job, surroundings);
   const ended = (job: JobId) => {
     const state = surroundings.ended(job);
     if (state === undefined) throw wrong('after', `after: there is no job ${job}.`);
@@ -47,7 +42,21 @@ export function acceptable(
   };
   const dependencies = dependenciesOf(spec, ended, surroundings.store);
   const stored: StoredSpec = { spec, owner: as.owner, inputBytes: as.inputBytes };
-  return { stored, job: newJob(as.id, as.owner, spec, split.count, as.inputReady, dependencies) };
+  return { stored, job: newJob(as.id, as.owner, spec, count, as.inputReady, dependencies) };
+}
+
+/** A specification that leaves nothing to the farm, and the number of its tasks. */
+export interface FilledIn {
+  readonly spec: JobSpec;
+  readonly count: number;
+}
+
+/** @throws LanyardError INVALID */
+export function fillIn(given: JobSpec, defaultImage: string | null): FilledIn {
+  const split = splitTasks(given.tasks);
+  if (typeof split === 'string') throw wrong('tasks', `tasks: ${split}`);
+  const image = given.image === undefined ? defaultImage : given.image;
+  return { spec: { ...given, ...normalWaits(given), image }, count: split.count };
 }
 
 /** Each job is waited for in one way, the strictest; inputs come from jobs that are waited for. */

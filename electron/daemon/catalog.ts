@@ -1,5 +1,6 @@
 import { attemptId, type JobId } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job.ts';
+import { oncePerRun } from '../../shared/once-per-run.ts';
 import type { Assignment, Work } from '../../shared/protocol.ts';
 import { createRecent } from '../../shared/recent.ts';
 import { splitTasks, type TaskSplit } from '../../shared/tasks.ts';
@@ -24,11 +25,13 @@ export interface Catalog {
   set(job: JobId, stored: StoredSpec | undefined): void;
 }
 
+const splitOf = oncePerRun(({ tasks }: JobSpec) => splitTasks(tasks));
+
 export function openCatalog(store: Store): Catalog {
   const kept = createRecent<JobId, CatalogEntry>(KEPT_JOBS);
 
   const keep = (job: JobId, stored: StoredSpec): CatalogEntry => {
-    const split = splitTasks(stored.spec.tasks);
+    const split = splitOf(stored.spec);
     if (typeof split === 'string') throw new Error(`job ${job} was stored although ${split}`);
     let work: Work | undefined;
     const entry: CatalogEntry = {

@@ -2,6 +2,7 @@ import { type CanaryRun, canaryTasks } from '../../shared/canary.ts';
 import type { JobId } from '../../shared/ids.ts';
 import type { JobRow, JobSpec, TaskRow } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
+import { oncePerRun } from '../../shared/once-per-run.ts';
 import type { CoordinatorSettings } from '../../shared/settings.ts';
 import type { FarmConfig } from '../core/config.ts';
 import { RUNS_RECOVERED } from '../core/estimates.ts';
@@ -121,7 +122,7 @@ export function recoveredEvent(loaded: ReturnType<Store['load']>, store: Store):
   return { type: 'recovered', jobs, nodes: loaded.nodes, owners: loaded.owners };
 }
 
-function policy(spec: JobSpec): JobPolicy {
+const policy = oncePerRun((spec: JobSpec): JobPolicy => {
   const { requirements, network, timeoutMs, maxRetries, preemptible, maxTasks = null, stopAfterFailures } = spec;
   return { requirements, image: resolvedImage(spec), network, timeoutMs, maxRetries, preemptible, maxTasks, stopAfterFailures };
-}
+});

@@ -1,6 +1,7 @@
 import { LanyardError } from '../../shared/errors.ts';
 import type { BlobId, JobId } from '../../shared/ids.ts';
 import type { JobSpec } from '../../shared/job.ts';
+import { oncePerRun } from '../../shared/once-per-run.ts';
 import { jobOfStage, planStages, type Submission } from '../../shared/stages.ts';
 import type { JobView } from '../../shared/view.ts';
 import * as queries from '../core/queries.ts';
@@ -8,7 +9,7 @@ import type { Blobs } from '../ports/files.ts';
 import type { Store } from '../ports/store.ts';
 import type { Clock } from '../ports/system.ts';
 import type { Identity } from '../ports/trust.ts';
-import { type Acceptable, acceptable, type Surroundings } from './acceptance.ts';
+import { type Acceptable, acceptable, fillIn, type Surroundings } from './acceptance.ts';
 import type { Catalog } from './catalog.ts';
 import type { Farm } from './farm.ts';
 import type { FarmLife } from './farm-life.ts';
@@ -38,7 +39,7 @@ export class Submissions {
   private readonly reader: JobReader;
   private readonly blobs: Blobs;
   private readonly clock: Clock;
-  private readonly defaultImage: string | null;
+  private readonly filledIn: Surroundings['filledIn'];
   private readonly checkInput: SubmissionsOptions['checkInput'];
   private nextJob: JobId;
 
@@ -49,7 +50,7 @@ export class Submissions {
     this.reader = reader;
     this.blobs = blobs;
     this.clock = clock;
-    this.defaultImage = defaultImage;
+    this.filledIn = oncePerRun((given) => fillIn(given, defaultImage));
     this.checkInput = checkInput;
     this.nextJob = store.nextJobId();
   }
@@ -189,10 +190,10 @@ export class Submissions {
 
   /** @param earlier jobs of the same submission, which are about to be taken */
   private surroundings(earlier: ReadonlyMap<JobId, JobSpec>): Surroundings {
-    const { store, defaultImage } = this;
+    const { store, filledIn } = this;
     return {
       store,
-      defaultImage,
+      filledIn,
       ended: (job) => {
         if (earlier.has(job) || queries.jobRow(this.life.farm, job) !== undefined) return null;
         return store.job(job)?.row.state;

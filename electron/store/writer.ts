@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { JobId, NodeId } from '../../shared/ids.ts';
-import type { AttemptRow, JobRow, TaskRow } from '../../shared/job.ts';
+import type { AttemptRow, JobRow, JobSpec, TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
+import { oncePerRun } from '../../shared/once-per-run.ts';
 import type { StoredSpec, WriteBatch } from '../ports/store.ts';
 import { AVAILABILITY_CODES, CARRIER_CODES, foldName, jobValues, REASON_CODES, STATE_CODES, writeBlob } from './rows.ts';
 
@@ -119,8 +120,10 @@ function loadNextJob(database: DatabaseSync): JobId {
   return Number(database.prepare("SELECT value FROM meta WHERE key = 'next_job'").get()?.value) as JobId;
 }
 
+const textOf = oncePerRun((spec: JobSpec) => JSON.stringify(spec));
+
 function insertSpec(statements: Statements, job: JobId, { spec, inputBytes }: StoredSpec): void {
-  statements.insertSpec.run(job, spec.input === undefined ? null : writeBlob(spec.input), inputBytes, JSON.stringify(spec));
+  statements.insertSpec.run(job, spec.input === undefined ? null : writeBlob(spec.input), inputBytes, textOf(spec));
 }
 
 /** `added` holds the specifications of this batch whose first row has not been seen yet. */

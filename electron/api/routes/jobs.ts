@@ -1,11 +1,11 @@
 import type { ROUTES } from '../../../shared/api.ts';
 import { invalid, type LanyardError } from '../../../shared/errors.ts';
 import type { JobId } from '../../../shared/ids.ts';
-import { jobSpecSchema } from '../../../shared/job.ts';
 import type { Identity } from '../../ports/trust.ts';
 import { assertOwn } from '../auth.ts';
 import type { ApiContext } from '../context.ts';
 import { withLog } from '../evidence.ts';
+import { createSpecParser } from '../parse-specs.ts';
 import type { HandlersOf } from '../route-types.ts';
 
 type Names =
@@ -26,6 +26,7 @@ type Names =
   | 'cancelTask';
 
 export function jobHandlers({ farm, logs, membership }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
+  const parseSpec = createSpecParser();
   /** @throws LanyardError NOT_FOUND, or FORBIDDEN for a job of somebody else */
   const own = (job: JobId, identity: Identity) => assertOwn(identity, farm.job(job));
   const cancel = (job: JobId, index: number | undefined, identity: Identity) => {
@@ -40,7 +41,7 @@ export function jobHandlers({ farm, logs, membership }: ApiContext): HandlersOf<
       return job;
     },
     async submitJobs({ body, identity }) {
-      const parsed = body.jobs.map((job) => jobSpecSchema.safeParse(job));
+      const parsed = body.jobs.map(parseSpec);
       const submitted = await farm.submitAll(
         parsed.flatMap(({ data }) => (data === undefined ? [] : [data])),
         identity,
