@@ -1,5 +1,6 @@
 import { app, dialog } from 'electron';
 import type { Logger } from '../ports/system.ts';
+import { quitQuestion } from './texts.ts';
 
 /** A farm that does not close in this time is left to its recovery (ms). */
 const CLOSE_MS = 10_000;
@@ -72,9 +73,8 @@ export function createLeaving({ runningTasks, drain, close, logger }: LeavingOpt
 async function ask(tasks: number): Promise<(typeof ANSWERS)[number]> {
   const { response } = await dialog.showMessageBox({
     type: 'question',
-    message: tasks === 1 ? 'One task is running on this machine.' : `${tasks} tasks are running on this machine.`,
-    detail:
-      'If Lanyard quits now, they stop and start over elsewhere, or here when it runs again. It can also take no new work and quit once they have ended.',
+    title: 'Quit Lanyard?',
+    ...quitQuestion(tasks),
     buttons: [...ANSWERS],
     defaultId: 0,
     cancelId: 0,

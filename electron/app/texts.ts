@@ -2,7 +2,7 @@ import type { Availability } from '../../shared/node.ts';
 import type { JobView, NodeView } from '../../shared/view.ts';
 import type { Admission } from './farm-follow.ts';
 
-/** The sentences of tray and notifications. */
+/** The sentences of tray, notifications and questions. */
 
 export type TrayState = 'offline' | 'idle' | 'busy' | 'resting';
 
@@ -87,3 +87,18 @@ export function updateNotice(version: string, isReady: boolean): NoticeText {
     ? { title: `Lanyard ${version} is ready`, body: 'It comes with the next start of the app.', page: '#/settings' }
     : { title: `Lanyard ${version} is there`, body: 'Install it as you installed this one.', page: '#/settings' };
 }
+
+/** @param tasks that run here */
+export function quitQuestion(tasks: number): { readonly message: string; readonly detail: string } {
+  return tasks === 1
+    ? {
+        message: 'One task is running on this machine.',
+        detail: `If Lanyard quits now, it stops and starts over elsewhere, ${LATER} once it has ended.`,
+      }
+    : {
+        message: `${tasks} tasks are running on this machine.`,
+        detail: `If Lanyard quits now, they stop and start over elsewhere, ${LATER} once they have ended.`,
+      };
+}
+
+const LATER = 'or here when Lanyard runs again. It can also take no new work and quit';

@@ -35,7 +35,10 @@ export function watchUpdates(options: UpdatesOptions): void {
       const place = await feedPlace(options);
       if (place === undefined) return;
       const feed = verifyFeed(await get(place.url), Buffer.from(await get(`${place.url}.sig`)).toString('latin1'), place.key);
-      if (!isNewer(feed.version, VERSION)) return;
+      if (!isNewer(feed.version, VERSION)) {
+        logger.info('this version is the newest', { feed: feed.version });
+        return;
+      }
       logger.info('a newer version is there', { version: feed.version });
       const isReady = settings().updates === 'automatic' && (await fetchUpdate(place.base, feed, logger));
       const news = `${feed.version} ${isReady}`;

@@ -2,7 +2,6 @@ import { parseInvite } from '../../electron/trust/invite-text.ts';
 import { expectAccessible } from './support/accessible.ts';
 import { createHome, type Home } from './support/home.ts';
 import { expect, test, watchConsole } from './support/test.ts';
-import { trayLabels } from './support/tray.ts';
 
 let homes: Home[];
 test.beforeEach(() => {
@@ -25,12 +24,11 @@ async function install(wish: Parameters<typeof createHome>[0]): Promise<Home> {
 test('a first run listens nowhere, makes a farm, and renders the sample', async () => {
   test.setTimeout(240_000);
   const home = await install({ hasFarm: false });
-  const app = await home.start();
-  const window = await app.firstWindow();
+  const window = await (await home.start()).firstWindow();
   const problems = await watchConsole(window);
   await expect(window.getByRole('heading', { name: 'Welcome to Lanyard' })).toBeVisible();
   expect(home.log()).not.toContain('the coordinator is up');
-  await expect.poll(() => trayLabels(app)).toContain('Belongs to no farm yet');
+  await expect.poll(() => home.session.trayLabels()).toContain('Belongs to no farm yet');
   // There is no keyring under this display, and the app says so.
   await expect(window.getByText('lies in a file that only you may read')).toBeVisible();
   await expectAccessible(window);
@@ -63,7 +61,7 @@ test('a second install joins by an invite, is let in, works from the tray, and i
   expect(admissions).toMatchObject([{ name: 'second' }]);
   await admin.call('approveAdmission', { params: { admission: admissions[0]?.id ?? '' }, body: {} });
   await expect(window.getByRole('heading', { name: 'This machine works for farm' })).toBeVisible();
-  await expect.poll(() => trayLabels(app)).toContain('Ready for work');
+  await expect.poll(() => second.session.trayLabels()).toContain('Ready for work');
   const spec = { name: 'for the second', command: 'true', image: null, requirements: { cpu: 0.1, ramMb: 32, labels: ['only=second'] } };
   const run = async () => {
     const { id } = await admin.call('submitJob', { body: spec });
@@ -84,8 +82,7 @@ test('two people compare six digits on both screens: the same ones let the secon
   const admin = await first.client();
   const [address = ''] = parseInvite((await admin.call('createInvite', { body: {} })).text).addresses;
   const second = await install({ hasFarm: false, settings: { worker: { name: 'laptop', labels: { only: 'laptop' } } } });
-  const app = await second.start();
-  const window = await app.firstWindow();
+  const window = await (await second.start()).firstWindow();
   const ask = async () => {
     await window.getByLabel('Address of the coordinator').fill(address);
     await window.getByRole('button', { name: 'Ask to be let in' }).click();
@@ -103,7 +100,7 @@ test('two people compare six digits on both screens: the same ones let the secon
   await expect(window.getByText('An administrator now has to let this machine in.')).toBeVisible();
   await office.getByRole('button', { name: 'Let in' }).click();
   await expect(window.getByRole('heading', { name: 'This machine works for farm' })).toBeVisible();
-  await expect.poll(() => trayLabels(app)).toContain('Ready for work');
+  await expect.poll(() => second.session.trayLabels()).toContain('Ready for work');
   const spec = { command: 'true', image: null, requirements: { cpu: 0.1, ramMb: 32, labels: ['only=laptop'] } };
   const { id } = await admin.call('submitJob', { body: spec });
   await expect.poll(async () => (await admin.call('getJob', { params: { job: id } })).state).toBe('COMPLETED');

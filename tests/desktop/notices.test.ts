@@ -4,7 +4,6 @@ import { parseInvite } from '../../electron/trust/invite-text.ts';
 import { joinByDigits } from '../../electron/trust/joining.ts';
 import { openRoster } from '../../electron/trust/roster.ts';
 import { expect, test } from './support/test.ts';
-import { clickNotice, notices } from './support/tray.ts';
 
 const SMALL = { image: null, requirements: { cpu: 0.1, ramMb: 32 } } as const;
 
@@ -28,10 +27,10 @@ test('a device that asks to join is told of; the notice opens the page where the
   });
   const digits = await shown.promise;
   await expect
-    .poll(() => notices(app))
+    .poll(() => home.session.notices)
     .toEqual(['“laptop of ines” asks to join the farm: Compare the six digits on both screens, and decide.']);
   const opened = app.waitForEvent('window');
-  await clickNotice(app, 0);
+  home.session.clickNotice(0);
   const window = await opened;
   await expect(window.getByLabel('Six digits')).toHaveText(`${digits.slice(0, 3)} ${digits.slice(3)}`);
   await window.getByRole('button', { name: 'Let in' }).click();
@@ -40,7 +39,7 @@ test('a device that asks to join is told of; the notice opens the page where the
 });
 
 test('the end of a job is told as the job wishes, and only to whoever submitted it', async ({ home }) => {
-  const app = await home.start(['--hidden']);
+  await home.start(['--hidden']);
   const client = await home.client();
   const { token } = await client.call('createToken', { body: { name: 'somebody else', role: 'submitter' } });
   const { url } = JSON.parse(await home.read('connection.json')) as { url: string };
@@ -53,6 +52,6 @@ test('the end of a job is told as the job wishes, and only to whoever submitted 
   await submit('as it should be', 'true', 'failure');
   await submit('a loud failure', 'false', 'failure');
   // Told in the order of their ends: whatever should not be told would stand before the last one.
-  await expect.poll(async () => (await notices(app)).join('\n')).toContain('“a loud failure” failed');
-  expect(await notices(app)).toHaveLength(1);
+  await expect.poll(() => home.session.notices.join('\n')).toContain('“a loud failure” failed');
+  expect(home.session.notices).toHaveLength(1);
 });

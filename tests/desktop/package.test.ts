@@ -8,9 +8,10 @@ import { drop } from './support/drop.ts';
 import { startFeed } from './support/feed.ts';
 import { createHome, type Home, type HomeWish } from './support/home.ts';
 import { type PackagedApp, packApp, type RunningPackage, SEEN } from './support/package.ts';
+import { answerQuit } from './support/question.ts';
 import { expect, test } from './support/test.ts';
 
-/** The unpacked package: what a person has after installing. Its inspector is off, so it is driven through its window alone. */
+/** The unpacked package: what a person has after installing. Its inspector is off, so it is driven as by a person: its windows, the tray, keys. */
 
 test.skip(process.platform !== 'linux', 'it packs for Linux');
 
@@ -139,6 +140,90 @@ test('its window closes into the tray and the task goes on; a second start opens
   const second = start(home, [zip]);
   expect(await second.ended).toEqual([0, null]);
   await expect((await opened).getByLabel('Name')).toHaveValue('by the system');
+});
+
+test('its owner pauses the machine from the tray, and lets it work again', async () => {
+  const home = await install();
+  await startUp(home, ['--hidden']);
+  const { session } = home;
+  const client = await home.client();
+  const availability = async () => (await client.call('listNodes')).nodes[0]?.availability;
+  await expect.poll(() => session.trayLabels()).toContain('Ready for work');
+  await session.chooseInTray('For 1 Hour');
+  const paused = [expect.stringMatching(/^Paused by you until /), 'Open Lanyard', 'Submit a Job…', 'Take Work Again', 'Quit Lanyard'];
+  await expect.poll(() => session.trayLabels()).toEqual(paused);
+  await expect.poll(availability).toBe('owner-paused');
+  const { id } = await client.call('submitJob', { body: { name: 'later', command: 'true', ...SMALL } });
+  expect(await stateOf(home, id)).toBe('QUEUED');
+  await session.chooseInTray('Take Work Again');
+  await expect.poll(() => stateOf(home, id)).toBe('COMPLETED');
+  await expect.poll(() => session.trayLabels()).toContain('Pause This Machine');
+});
+
+test('told to quit while a task runs, it asks: it goes on, or takes no more and ends after the task', async () => {
+  const home = await install();
+  const one = await startUp(home, ['--hidden']);
+  const { session } = home;
+  const { id } = await (await home.client()).call('submitJob', { body: waiting(home) });
+  await expect.poll(() => session.trayLabels()).toContain('1 task runs here');
+  await session.chooseInTray('Quit Lanyard');
+  await answerQuit('Keep Running');
+  await session.chooseInTray('Quit Lanyard');
+  await answerQuit('Finish Them First');
+  await expect.poll(() => session.trayLabels()).toContain('Takes no new work; 1 task runs here');
+  const { id: later } = await (await home.client()).call('submitJob', { body: { name: 'later', command: 'true', ...SMALL } });
+  expect(await stateOf(home, later)).toBe('QUEUED');
+  await goOn(home);
+  expect(await one.ended).toEqual([0, null]);
+  await startUp(home, ['--hidden']);
+  expect(await stateOf(home, id)).toBe('COMPLETED');
+  await expect.poll(() => stateOf(home, later)).toBe('COMPLETED');
+});
+
+test('a click on its picture in the tray opens the window, and one on the notice of an end opens the job', async () => {
+  const home = await install();
+  const one = await startUp(home, ['--hidden', SEEN]);
+  const { session } = home;
+  const windows = await one.windows();
+  const { id } = await (await home.client()).call('submitJob', { body: { ...waiting(home), name: 'told' } });
+  await expect.poll(() => session.trayLabels()).toContain('1 task runs here');
+  await goOn(home);
+  await expect.poll(() => session.notices).toEqual(['“told” is complete: 1 task.']);
+  const opened = windows.waitForEvent('page');
+  await session.clickTray();
+  const window = await opened;
+  await expect(window.getByRole('heading', { name: 'Jobs' })).toBeVisible();
+  session.clickNotice(0);
+  await expect(window.getByRole('heading', { name: 'told' })).toBeVisible();
+  expect(await stateOf(home, id)).toBe('COMPLETED');
+});
+
+test('a farm that is found on the network is joined by six digits: a notice brings the administrator to them', async () => {
+  // Nothing leaves this machine, and no farm of the real network is found; one of a run beside this one may be.
+  const found = { discovery: true, interfaces: ['lo'] };
+  const office = `office-${process.pid}`;
+  const first = await install({ settings: { coordinator: found, worker: { name: office } } });
+  const one = await startUp(first, ['--hidden', SEEN]);
+  const windows = await one.windows();
+  const second = await install({ hasFarm: false, settings: { worker: { ...found, name: 'laptop', labels: { only: 'laptop' } } } });
+  const window = await start(second).firstWindow();
+  await window.getByRole('button', { name: 'Look for farms on this network' }).click();
+  await window.getByRole('button', { name: `farm, coordinated by ${office}` }).click();
+  const shown = window.getByLabel('Six digits', { exact: true });
+  await expect(shown).toHaveText(/^\d{3} \d{3}$/);
+  const { session } = first;
+  await expect.poll(() => session.notices).toEqual([expect.stringContaining('“laptop” asks to join the farm')]);
+  const opened = windows.waitForEvent('page');
+  session.clickNotice(0);
+  const admin = await opened;
+  await expect(admin.getByLabel('Six digits', { exact: true })).toHaveText((await shown.textContent()) ?? '');
+  await window.getByRole('button', { name: 'They are the same' }).click();
+  await admin.getByRole('button', { name: 'Let in' }).click();
+  await expect(window.getByRole('heading', { name: 'This machine works for farm' })).toBeVisible();
+  await expect.poll(() => second.session.trayLabels()).toContain('Ready for work');
+  const spec = { command: 'true', image: null, requirements: { cpu: 0.1, ramMb: 32, labels: ['only=laptop'] } };
+  const { id } = await (await first.client()).call('submitJob', { body: spec });
+  await expect.poll(() => stateOf(first, id)).toBe('COMPLETED');
 });
 
 test('at log-out it hands its task back, and after a crash it finds its farm again: the task runs in the next life', async () => {

@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ElectronApplication } from '@playwright/test';
 import { createZip } from '../e2e/support/zip.ts';
 import { end } from './support/home.ts';
+import { answerQuit } from './support/question.ts';
 import { expect, test } from './support/test.ts';
-import { answerNextQuestion, chooseInTray, clickNotice, notices, trayLabels, windowCount } from './support/tray.ts';
 
+const windowCount = (app: ElectronApplication) => app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows().length);
 const SMALL = { image: null, requirements: { cpu: 0.1, ramMb: 32 } } as const;
 /** Runs until the file `go` is beside the data folder. */
 const waiting = (go: string) => ({ name: 'waits', command: `until [ -e '${go}' ]; do sleep 0.05; done`, ...SMALL });
@@ -17,18 +19,18 @@ test('the window closes into the tray: the task goes on, and a notice tells its 
   const client = await home.client();
   const go = join(home.folder, 'go');
   const { id } = await client.call('submitJob', { body: waiting(go) });
-  await expect.poll(() => trayLabels(app)).toContain('1 task runs here');
+  await expect.poll(() => home.session.trayLabels()).toContain('1 task runs here');
   const closed = window.waitForEvent('close');
   await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
   await closed;
   await expect.poll(() => windowCount(app)).toBe(0);
-  await expect.poll(() => notices(app)).toEqual([expect.stringContaining('goes on working')]);
+  await expect.poll(() => home.session.notices).toEqual([expect.stringContaining('goes on working')]);
   await writeFile(go, '');
   await expect.poll(async () => (await client.call('getJob', { params: { job: id } })).state).toBe('COMPLETED');
-  await expect.poll(() => notices(app)).toContain('“waits” is complete: 1 task.');
-  await expect.poll(() => trayLabels(app)).toContain('Ready for work');
+  await expect.poll(() => home.session.notices).toContain('“waits” is complete: 1 task.');
+  await expect.poll(() => home.session.trayLabels()).toContain('Ready for work');
   const opened = app.waitForEvent('window');
-  await clickNotice(app, 1);
+  home.session.clickNotice(1);
   await expect((await opened).getByRole('heading', { name: 'waits' })).toBeVisible();
 });
 
@@ -38,20 +40,20 @@ test('its owner pauses the machine from the tray: what runs is held, nothing new
   const client = await home.client();
   const go = join(home.folder, 'go');
   const { id: first } = await client.call('submitJob', { body: waiting(go) });
-  await expect.poll(() => trayLabels(app)).toContain('1 task runs here');
-  await chooseInTray(app, 'Until I Resume');
+  await expect.poll(() => home.session.trayLabels()).toContain('1 task runs here');
+  await home.session.chooseInTray('Until I Resume');
   const paused = ['Paused by you; 1 task runs here', 'Open Lanyard', 'Submit a Job…', 'Take Work Again', 'Quit Lanyard'];
-  await expect.poll(() => trayLabels(app)).toEqual(paused);
+  await expect.poll(() => home.session.trayLabels()).toEqual(paused);
   const { id: second } = await client.call('submitJob', { body: { name: 'later', command: 'true', ...SMALL } });
   await expect.poll(async () => (await client.call('listNodes')).nodes[0]?.availability).toBe('owner-paused');
   await end(app);
   app = await home.start();
-  await expect.poll(() => trayLabels(app)).toContain('Paused by you');
+  await expect.poll(() => home.session.trayLabels()).toContain('Paused by you');
   const again = await home.client();
   const states = async () => await Promise.all([first, second].map(async (job) => (await again.call('getJob', { params: { job } })).state));
   expect(await states()).toEqual(['QUEUED', 'QUEUED']);
   await writeFile(go, '');
-  await chooseInTray(app, 'Take Work Again');
+  await home.session.chooseInTray('Take Work Again');
   await expect.poll(states).toEqual(['COMPLETED', 'COMPLETED']);
 });
 
@@ -76,14 +78,12 @@ test('quitting asks while a task runs; it can wait for its end', async ({ home }
   const client = await home.client();
   const go = join(home.folder, 'go');
   const { id } = await client.call('submitJob', { body: waiting(go) });
-  await expect.poll(() => trayLabels(app)).toContain('1 task runs here');
-  const first = await answerNextQuestion(app, 'Keep Running');
-  await chooseInTray(app, 'Quit Lanyard');
-  await expect.poll(first).toBe('One task is running on this machine.');
-  const second = await answerNextQuestion(app, 'Finish Them First');
-  await chooseInTray(app, 'Quit Lanyard');
-  await expect.poll(second).toBe('One task is running on this machine.');
-  await expect.poll(() => trayLabels(app)).toContain('Takes no new work; 1 task runs here');
+  await expect.poll(() => home.session.trayLabels()).toContain('1 task runs here');
+  for (const answer of ['Keep Running', 'Finish Them First'] as const) {
+    await home.session.chooseInTray('Quit Lanyard');
+    await answerQuit(answer);
+  }
+  await expect.poll(() => home.session.trayLabels()).toContain('Takes no new work; 1 task runs here');
   const exited = once(app.process(), 'exit');
   await writeFile(go, '');
   expect(await exited).toEqual([0, null]);
@@ -97,10 +97,10 @@ test('quitting at once hands the task back, and it runs after the next start', a
   await app.firstWindow();
   const go = join(home.folder, 'go');
   const { id } = await (await home.client()).call('submitJob', { body: waiting(go) });
-  await expect.poll(() => trayLabels(app)).toContain('1 task runs here');
-  await answerNextQuestion(app, 'Quit Now');
+  await expect.poll(() => home.session.trayLabels()).toContain('1 task runs here');
   const exited = once(app.process(), 'exit');
-  await chooseInTray(app, 'Quit Lanyard').catch(() => {});
+  await home.session.chooseInTray('Quit Lanyard');
+  await answerQuit('Quit Now');
   expect(await exited).toEqual([0, null]);
   await writeFile(go, '');
   await home.start();
@@ -112,7 +112,7 @@ test('after it was killed it starts again with its farm, and the job ends', asyn
   await app.firstWindow();
   const go = join(home.folder, 'go');
   const { id } = await (await home.client()).call('submitJob', { body: waiting(go) });
-  await expect.poll(() => trayLabels(app)).toContain('1 task runs here');
+  await expect.poll(() => home.session.trayLabels()).toContain('1 task runs here');
   const exited = once(app.process(), 'exit');
   app.process().kill('SIGKILL');
   await exited;
@@ -126,7 +126,7 @@ test('after it was killed it starts again with its farm, and the job ends', asyn
 
 test('it starts hidden at login, and a start by hand opens the window', async ({ home }) => {
   const app = await home.start(['--hidden']);
-  await expect.poll(() => trayLabels(app)).toContain('Ready for work');
+  await expect.poll(() => home.session.trayLabels()).toContain('Ready for work');
   expect(await windowCount(app)).toBe(0);
   const opened = app.waitForEvent('window');
   expect(await home.startSecond()).toBe(0);
@@ -182,13 +182,13 @@ test('the map of the farm stays in view as the window changes its size', async (
 test('it hears of the power supply at once, and takes no new work on battery', async ({ home }) => {
   const app = await home.start();
   await app.firstWindow();
-  await expect.poll(() => trayLabels(app)).toContain('Ready for work');
+  await expect.poll(() => home.session.trayLabels()).toContain('Ready for work');
   await app.evaluate(({ powerMonitor }) => void powerMonitor.emit('on-battery'));
-  await expect.poll(() => trayLabels(app)).toContain('Rests on battery');
+  await expect.poll(() => home.session.trayLabels()).toContain('Rests on battery');
   const client = await home.client();
   expect((await client.call('listNodes')).nodes[0]?.availability).toBe('on-battery');
   await app.evaluate(({ powerMonitor }) => void powerMonitor.emit('on-ac'));
-  await expect.poll(() => trayLabels(app)).toContain('Ready for work');
+  await expect.poll(() => home.session.trayLabels()).toContain('Ready for work');
 });
 
 test('diagnostics are one text file without a token in it', async ({ home }) => {

@@ -1,7 +1,6 @@
 import { startFeed } from './support/feed.ts';
 import { createHome } from './support/home.ts';
 import { expect, test } from './support/test.ts';
-import { notices } from './support/tray.ts';
 
 for (const { what, version, isOwn, updates, expected } of [
   { what: 'a newer version is told', version: '99.0.0', isOwn: true, updates: 'ask', expected: 'told' },
@@ -13,7 +12,7 @@ for (const { what, version, isOwn, updates, expected } of [
     const feed = await startFeed(version, isOwn);
     const home = await createHome({ settings: { desktop: { updates, updateUrl: feed.url, updateKey: feed.updateKey } } });
     try {
-      const app = await home.start(['--hidden']);
+      await home.start(['--hidden']);
       if (expected === 'not asked') {
         // Later than the first look would come.
         await new Promise((resolve) => setTimeout(resolve, 12_000));
@@ -22,9 +21,9 @@ for (const { what, version, isOwn, updates, expected } of [
       }
       await expect.poll(() => feed.asked, { timeout: 30_000 }).toEqual(['/feed/latest-linux.yml', '/feed/latest-linux.yml.sig']);
       if (expected === 'told')
-        await expect.poll(() => notices(app)).toEqual(['Lanyard 99.0.0 is there: Install it as you installed this one.']);
-      else if (expected === 'refused') await expect.poll(() => home.log()).toContain('not signed by the key');
-      if (expected !== 'told') expect(await notices(app)).toEqual([]);
+        await expect.poll(() => home.session.notices).toEqual(['Lanyard 99.0.0 is there: Install it as you installed this one.']);
+      else await expect.poll(() => home.log()).toContain(expected === 'refused' ? 'not signed by the key' : 'this version is the newest');
+      if (expected !== 'told') expect(home.session.notices).toEqual([]);
     } finally {
       await home.remove();
       feed.close();

@@ -5,10 +5,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { _electron, type ElectronApplication } from '@playwright/test';
+import { _electron, type ElectronApplication, test } from '@playwright/test';
 import { type Client, createClient } from '../../../electron/api/client.ts';
 import { foundFarm, openDevice } from '../../../electron/compose/device.ts';
 import { findElectron } from './electron.ts';
+import { type Session, startSession } from './session.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../../..');
 
@@ -19,6 +20,8 @@ export interface Home {
   readonly data: string;
   /** In which its programs run. */
   readonly environment: Readonly<Record<string, string>>;
+  /** The desktop that they find there. A test that asks for it is skipped where it cannot be played. */
+  readonly session: Session;
   /** What the programs wrote, for a failure to show. */
   readonly log: () => string;
   start(args?: readonly string[]): Promise<ElectronApplication>;
@@ -60,7 +63,8 @@ export async function createHome({ settings = {}, hasFarm = true, environment: w
   await writeFile(join(data, 'settings.json'), JSON.stringify(file));
   if (hasFarm) await foundFarm(await openDevice(data), 'farm', file.worker.name);
   const running = new Set<ElectronApplication>();
-  const environment = { ...environmentOf(folder, data), ...wished };
+  const session = process.platform === 'linux' ? await startSession(folder) : undefined;
+  const environment = { ...environmentOf(folder, data), ...session?.environment, ...wished };
   let output = '';
   const logFile = join(data, 'desktop/logs/lanyard.log');
   const readLog = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
@@ -68,6 +72,13 @@ export async function createHome({ settings = {}, hasFarm = true, environment: w
     folder,
     data,
     environment,
+    get session() {
+      if (session === undefined) {
+        test.skip(true, 'only the desktop of Linux is played');
+        throw new Error('there is no session');
+      }
+      return session;
+    },
     log: () => `${output}\n${readLog()}`,
     async start(args = []) {
       const before = lives(readLog());
@@ -102,6 +113,7 @@ export async function createHome({ settings = {}, hasFarm = true, environment: w
     read: (name) => readFile(join(data, name), 'utf8'),
     async remove() {
       for (const app of running) await end(app);
+      await session?.close();
       await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   };
@@ -118,8 +130,8 @@ export async function end(app: ElectronApplication): Promise<void> {
 
 async function command(): Promise<{ readonly executable: string; readonly first: readonly string[] }> {
   const { executable, needsSqlite } = await findElectron();
-  const modules = [...(needsSqlite ? ['sqlite-shim.cjs'] : []), 'spies.cjs'];
-  return { executable, first: [...modules.flatMap((name) => ['-r', join(import.meta.dirname, name)]), REPOSITORY] };
+  const shim = needsSqlite ? ['-r', join(import.meta.dirname, 'sqlite-shim.cjs')] : [];
+  return { executable, first: [...shim, REPOSITORY] };
 }
 
 /** How often the app has said that it is up. */
@@ -129,6 +141,7 @@ function lives(log: string): number {
 
 function environmentOf(folder: string, data: string): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name, value]) => value !== undefined && !name.startsWith('LANYARD_'));
-  const own = { LANYARD_DATA: data, XDG_CONFIG_HOME: join(folder, 'config'), XDG_DATA_HOME: join(folder, 'share') };
+  const folders = { XDG_CONFIG_HOME: join(folder, 'config'), XDG_DATA_HOME: join(folder, 'share'), XDG_CACHE_HOME: join(folder, 'cache') };
+  const own = { LANYARD_DATA: data, ...folders };
   return { ...(Object.fromEntries(kept) as Record<string, string>), ...own };
 }
