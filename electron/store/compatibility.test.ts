@@ -152,6 +152,42 @@ test('a version 5 file has what failures have led to, and how often tasks made r
   expect(known(4)).toEqual({ health: [null, null, null], preemptions: [0, 0, 0, 0, 0, 0, 0] });
 });
 
+test('a version 6 file has the only tasks of jobs in their rows, and one specification for jobs that say the same', () => {
+  const store = openVersion(6);
+  const [running, done] = [5 as JobId, 6 as JobId];
+  expect(store.load().jobs.map(({ row, tasks }) => [row.id, row.counts.RUNNING, tasks.length])).toEqual([
+    [job, 1, 7],
+    [running, 1, 1],
+  ]);
+  expect(store.task(running, 0)).toEqual(taskRow(5, 0));
+  expect(store.spec(done)).toEqual(store.spec(running));
+  expect(store.attempts(done, 0).map(({ number, node, reason, ranForMs }) => [number, node, reason, ranForMs])).toEqual([
+    [1, 'node-a', 'exit', 9],
+    [2, 'node-b', 'completed', 90],
+  ]);
+  store.close();
+});
+
+test('the only tasks of jobs move into the rows of their jobs', () => {
+  const path = join(folder, 'farm.db');
+  const database = new DatabaseSync(path);
+  database.exec(readFileSync(new URL('version-5.sql', VERSIONS), 'utf8'));
+  database.exec(`INSERT INTO spec (job, json) VALUES (5, '{"name":"one","command":"true"}');
+    INSERT INTO job VALUES (5, 'one', 'one', 'ben', 3, 50, 0, 1, 1, '[0,0,0,1,0,0,0,0]', 0, 1, 1, 1, NULL, NULL, 5);
+    INSERT INTO task VALUES (5, 0, 3, 2, 1, 0, 2, '["node-a"]', 1700000000100, 1700000000200, NULL, NULL, NULL, NULL, 0);
+    INSERT INTO attempt VALUES (5, 0, 1, 1, 1, NULL, 2, 1, 1, 3, 9, 8, 7);`);
+  database.close();
+  const store = openStore({ path, farm, wallMs: () => 0, logger: silent });
+  const one = 5 as JobId;
+  const before = taskRow(5, 0, { attempt: 2, retriesUsed: 1, node: 'node-b' as NodeId, avoid: ['node-a' as NodeId] });
+  expect(store.task(one, 0)).toEqual(before);
+  expect(store.load().jobs.find(({ row }) => row.id === one)?.tasks).toEqual([before]);
+  store.commit(batch({ tasks: [{ ...before, state: 'CANCELLED', finishedAt: 7 }] }));
+  expect(store.tasks(one, { fromIndex: 0, limit: 9 })).toEqual([{ ...before, state: 'CANCELLED', finishedAt: 7 }]);
+  expect(store.attempts(one, 0).map(({ number }) => number)).toEqual([1]);
+  store.close();
+});
+
 test('a version 1 file, whose farm has no key yet, becomes the first farm that opens it, and no other after', () => {
   openVersion(1).close();
   const path = join(folder, 'farm.db');

@@ -2,10 +2,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import { isTerminal, type JobRow, type JobState, type OutputFile, TASK_STATES, type TaskRow } from '../../shared/job.ts';
 import type { JobQuery, Store, StoredSpec } from '../ports/store.ts';
+import { EVERY_ATTEMPT, EVERY_TASK, LONE_TASK } from './lone-tasks.ts';
 import {
   type Cell,
   type Cells,
   foldName,
+  JOB_COLUMNS,
   LIVE_JOB_COLUMNS,
   REASON_CODES,
   readAttempt,
@@ -42,6 +44,7 @@ export type Reader = Pick<
 >;
 
 const LIVE = stateLiterals(TASK_STATES.filter((state) => !isTerminal(state))).join(',');
+const LIVE_JOBS = `SELECT id FROM job WHERE state IN (${LIVE})`;
 const ORDERS = {
   newest: 'id DESC',
   oldest: 'id ASC',
@@ -54,20 +57,23 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
     const statement = database.prepare(sql);
     return (...values: Cell[]) => statement.all(...values) as Cells[];
   };
-  const specOf = all('SELECT owner, input, input_bytes, json, canary FROM spec JOIN job ON job.id = spec.job WHERE spec.job = ?');
-  const jobOf = all('SELECT * FROM job WHERE id = ?');
-  const taskOf = all('SELECT * FROM task WHERE job = ? AND task_index = ?');
-  const attemptsOf = all('SELECT * FROM attempt WHERE job = ? AND task_index = ? ORDER BY number');
-  const attemptsOfNode = all(
-    `SELECT attempt.*, job.name AS job_name, job.owner FROM attempt JOIN job ON job.id = attempt.job
-      WHERE node = ? ORDER BY attempt.finished_at DESC LIMIT ? OFFSET ?`,
+  const specOf = all(
+    'SELECT owner, input, input_bytes, json, canary FROM job JOIN spec ON spec.job = coalesce(job.spec, job.id) WHERE job.id = ?',
   );
-  const countOfNode = all('SELECT count(*) AS total FROM attempt WHERE node = ?');
+  const jobOf = all(`SELECT ${JOB_COLUMNS.join(', ')} FROM job WHERE id = ?`);
+  const taskOf = all(`SELECT * FROM ${EVERY_TASK} WHERE job = ? AND task_index = ?`);
+  const attemptsOf = all(`SELECT * FROM ${EVERY_ATTEMPT} WHERE job = ? AND task_index = ? ORDER BY number`);
+  const attemptsOfNode = all(
+    `SELECT page.*, job.name AS job_name, job.owner
+      FROM (SELECT * FROM ${EVERY_ATTEMPT} WHERE node = ? ORDER BY finished_at DESC LIMIT ? OFFSET ?) AS page JOIN job ON job.id = page.job
+      ORDER BY page.finished_at DESC`,
+  );
+  const countOfNode = all(`SELECT count(*) AS total FROM ${EVERY_ATTEMPT} WHERE node = ?`);
   const newestOfInput = all(
     'SELECT job.id, job.name FROM spec JOIN job ON job.id = spec.job WHERE spec.input = ? ORDER BY spec.job DESC LIMIT 1',
   );
   const runsOfJob = all(
-    `SELECT node, ran_for_ms, finished_at FROM attempt
+    `SELECT node, ran_for_ms, finished_at, task_index FROM ${EVERY_ATTEMPT}
       WHERE job = ? AND reason = ${REASON_CODES.completed} AND ran_for_ms > 0 ORDER BY task_index DESC LIMIT ?`,
   );
   const outputsOfTask = all('SELECT * FROM output WHERE job = ? AND task_index = ? ORDER BY path');
@@ -159,16 +165,14 @@ const NO_TASKS: readonly TaskRow[] = [];
 
 function loadJobs(database: DatabaseSync, writer: Writer, specOf: SpecOf): LoadedJobs {
   const tasksByJob = new Map<JobId, TaskRow[]>();
-  for (const cells of iterate(
-    database,
-    TASK_COLUMNS,
-    `task WHERE job IN (SELECT id FROM job WHERE state IN (${LIVE})) ORDER BY job, task_index`,
-  )) {
-    const task = readTask(cells, writer.nodeName);
-    const tasks = tasksByJob.get(task.job);
-    if (tasks === undefined) tasksByJob.set(task.job, [task]);
-    else tasks.push(task);
-  }
+  // One after the other: together they would have to be sorted.
+  for (const tasks of ['task', LONE_TASK])
+    for (const cells of iterate(database, TASK_COLUMNS, `${tasks} WHERE job IN (${LIVE_JOBS}) ORDER BY job, task_index`)) {
+      const task = readTask(cells, writer.nodeName);
+      const known = tasksByJob.get(task.job);
+      if (known === undefined) tasksByJob.set(task.job, [task]);
+      else known.push(task);
+    }
   const jobs: LoadedJob[] = [];
   for (const cells of iterate(database, LIVE_JOB_COLUMNS, `job WHERE state IN (${LIVE}) ORDER BY id`)) {
     const tasks = tasksByJob.get(cells.id as JobId) ?? NO_TASKS;
@@ -209,7 +213,7 @@ function listJobs(database: DatabaseSync, query: JobQuery): ReturnType<Reader['j
   const branches = states.map((state) => `SELECT ${columns} FROM job WHERE ${[`state = ${state}`, ...filters].join(' AND ')}`);
   const order = ORDERS[query.order];
   const page = database.prepare(
-    `SELECT job.* FROM (${branches.join(' UNION ALL ')} ORDER BY ${order} LIMIT :limit OFFSET :offset) AS page JOIN job USING (id)
+    `SELECT ${JOB_COLUMNS.map((column) => `job.${column}`).join(', ')} FROM (${branches.join(' UNION ALL ')} ORDER BY ${order} LIMIT :limit OFFSET :offset) AS page JOIN job USING (id)
       ORDER BY ${order.replaceAll(/(priority|position|id) /g, 'job.$1 ')}`,
   );
   const total = database.prepare(`SELECT count(*) AS total FROM job WHERE ${[`state IN (${states.join(',')})`, ...filters].join(' AND ')}`);
@@ -227,7 +231,12 @@ function listTasks(
 ): readonly TaskRow[] {
   const rows = 'job = :job AND task_index >= :from';
   const branches =
-    query.states === undefined ? [`SELECT * FROM task WHERE ${rows}`] : stateLiterals(query.states).map((code) => tasksInState(code, rows));
+    query.states === undefined
+      ? [`SELECT * FROM ${EVERY_TASK} WHERE ${rows}`]
+      : stateLiterals(query.states).flatMap((code) => [
+          tasksInState(code, rows),
+          `SELECT * FROM ${LONE_TASK} WHERE ${rows} AND state = ${code}`,
+        ]);
   if (branches.length === 0) return [];
   const statement = database.prepare(`${branches.join(' UNION ALL ')} ORDER BY task_index LIMIT :limit`);
   return statement.all({ job, from: query.fromIndex, limit: query.limit }).map((cells) => readTask(cells, writer.nodeName));

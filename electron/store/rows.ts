@@ -159,9 +159,11 @@ const specCells = z.object({
   canary: z.string().nullable(),
 });
 
-/** What `readLiveJob` and `readTask` read. */
+/** What `readJob`, `readLiveJob`, `readTask` and `readAttempt` read. */
+export const JOB_COLUMNS = Object.keys(jobCells.shape);
 export const LIVE_JOB_COLUMNS = Object.keys(liveJobCells.shape);
 export const TASK_COLUMNS = Object.keys(taskCells.shape);
+export const ATTEMPT_COLUMNS = Object.keys(attemptCells.shape);
 
 /** Parses or throws a LanyardError that names the table and the value: the file holds something that we never write. */
 function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
@@ -319,7 +321,11 @@ export function writeBlob(blob: BlobId): Uint8Array {
   return Buffer.from(blob, 'hex');
 }
 
-/** The columns of `job` that change, in the order of the writer's statements; the id comes last. */
+/** The columns of `job` that change, in the order of `jobValues`. */
+export const JOB_VALUES = Object.keys(liveJobCells.shape)
+  .filter((column) => column !== 'id')
+  .concat('counts');
+
 export function jobValues(row: JobRow): Cell[] {
   return [
     STATE_CODES[row.state],
@@ -328,14 +334,13 @@ export function jobValues(row: JobRow): Cell[] {
     row.held ? 1 : 0,
     row.taskCount,
     STATE_CODES[row.restState],
-    writeCounts(row.counts),
     row.retries,
     row.submittedAt,
     row.queuedAt,
     row.startedAt,
     row.finishedAt,
     row.reason,
-    row.id,
+    writeCounts(row.counts),
   ];
 }
 

@@ -1,10 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { JobId, NodeId } from '../../shared/ids.ts';
-import type { AttemptRow, JobRow, JobSpec, TaskRow } from '../../shared/job.ts';
+import type { AttemptRow, JobRow, TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
-import { oncePerRun } from '../../shared/once-per-run.ts';
 import type { StoredSpec, WriteBatch } from '../ports/store.ts';
-import { AVAILABILITY_CODES, CARRIER_CODES, foldName, jobValues, REASON_CODES, STATE_CODES, writeBlob } from './rows.ts';
+import { endsTask, KEEP_ATTEMPT, LONE_COLUMNS, loneValues, taskValues, usageValues } from './lone-tasks.ts';
+import { AVAILABILITY_CODES, CARRIER_CODES, type Cell, foldName, JOB_VALUES, jobValues, REASON_CODES, writeBlob } from './rows.ts';
+import { createSpecWriter, type SpecWriter } from './spec-writer.ts';
 
 export interface Writer {
   /** Writes all of `batch` or, when it throws, nothing. */
@@ -19,6 +20,7 @@ const PARTS = ['specs', 'inputs', 'canaries', 'jobs', 'tasks', 'attempts', 'node
 /** The one writer of a database, its statements prepared once. */
 export function createWriter(database: DatabaseSync): Writer {
   const statements = prepareAll(database);
+  const specs = createSpecWriter(database);
   let names = loadNames(database);
   let nextJob = loadNextJob(database);
 
@@ -37,27 +39,24 @@ export function createWriter(database: DatabaseSync): Writer {
       let next = nextJob;
       statements.begin.run();
       try {
-        const added = new Map(batch.specs.map(({ job, stored }) => [job, stored]));
-        for (const { job, stored } of batch.specs) {
-          insertSpec(statements, job, stored);
-          if (job >= next) next = (job + 1) as JobId;
-        }
+        for (const { job } of batch.specs) if (job >= next) next = (job + 1) as JobId;
         if (next !== nextJob) statements.setMeta.run(String(next), 'next_job');
-        for (const { job, input, bytes } of batch.inputs) mustChange(statements.setInput.run(writeBlob(input), bytes, job), 'spec', job);
-        for (const { job, decision } of batch.canaries) mustChange(statements.setCanary.run(JSON.stringify(decision), job), 'spec', job);
-        for (const row of batch.jobs) saveJob(statements, row, added);
-        if (added.size > 0) throw new Error('a new job came without its first row');
-        for (const row of batch.tasks) saveTask(statements, row, numberOf);
-        for (const row of batch.attempts) saveAttempt(statements, row, numberOf(row.node));
+        saveJobs({ statements, specs, numberOf }, batch);
+        for (const { job, input, bytes } of batch.inputs) specs.setInput(job, input, bytes);
+        for (const { job, decision } of batch.canaries) specs.setCanary(job, decision);
         for (const row of batch.nodes) saveNode(statements, row, numberOf(row.description.id));
         for (const { owner, usage, at } of batch.owners) statements.saveOwner.run(owner, usage, at);
         for (const node of batch.removedNodes) statements.removeNode.run(names.numbers.get(node) ?? null);
-        for (const job of batch.removedJobs) for (const remove of statements.removeJob) remove.run(job);
+        for (const job of batch.removedJobs) {
+          specs.remove(job);
+          for (const remove of statements.removeJob) remove.run(job);
+        }
         statements.commit.run();
         nextJob = next;
       } catch (error) {
         if (database.isTransaction) statements.rollback.run();
         names = loadNames(database);
+        specs.forget();
         throw error;
       }
     },
@@ -76,23 +75,24 @@ type Statements = ReturnType<typeof prepareAll>;
 function prepareAll(database: DatabaseSync) {
   const prepare = (sql: string): StatementSync => database.prepare(sql);
   const marks = (count: number): string => Array(count).fill('?').join(',');
+  const insertJob = (columns: readonly string[]) =>
+    prepare(`INSERT INTO job (id, name, folded_name, owner, spec, ${columns.join(', ')}) VALUES (${marks(5 + columns.length)})`);
+  const updateJob = (columns: readonly string[]) => `UPDATE job SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
+  // A result that is there already is not written over.
+  const ifOpen = 'AND (task_ran_for_ms IS NULL OR task_attempt < ?)';
   return {
     begin: prepare('BEGIN IMMEDIATE'),
     commit: prepare('COMMIT'),
     rollback: prepare('ROLLBACK'),
     setMeta: prepare('UPDATE meta SET value = ? WHERE key = ?'),
     addName: prepare('INSERT INTO node_name (id) VALUES (?)'),
-    insertSpec: prepare('INSERT INTO spec (job, input, input_bytes, json) VALUES (?, ?, ?, ?)'),
-    setInput: prepare('UPDATE spec SET input = ?, input_bytes = ? WHERE job = ?'),
-    setCanary: prepare('UPDATE spec SET canary = ? WHERE job = ?'),
-    insertJob: prepare(
-      `INSERT INTO job (state, priority, position, held, task_count, rest_state, counts, retries, submitted_at, queued_at, started_at, finished_at,
-        reason, id, name, folded_name, owner) VALUES (${marks(17)})`,
-    ),
-    updateJob: prepare(
-      `UPDATE job SET state = ?, priority = ?, position = ?, held = ?, task_count = ?, rest_state = ?, counts = ?, retries = ?, submitted_at = ?,
-        queued_at = ?, started_at = ?, finished_at = ?, reason = ? WHERE id = ?`,
-    ),
+    taskCount: prepare('SELECT task_count FROM job WHERE id = ?'),
+    insertJob: insertJob(JOB_VALUES),
+    insertJobAndTask: insertJob([...JOB_VALUES, ...LONE_COLUMNS]),
+    updateJob: prepare(updateJob(JOB_VALUES)),
+    updateJobAndTask: prepare(`${updateJob([...JOB_VALUES, ...LONE_COLUMNS])} ${ifOpen}`),
+    updateTask: prepare(`${updateJob(LONE_COLUMNS)} ${ifOpen}`),
+    keepAttempt: prepare(KEEP_ATTEMPT),
     saveTask: prepare(`INSERT OR REPLACE INTO task VALUES (${marks(15)})`),
     insertAttempt: prepare(`INSERT INTO attempt VALUES (${marks(13)})`),
     insertOutput: prepare('INSERT INTO output (job, task_index, path, number, bytes, blob) VALUES (?, ?, ?, ?, ?, ?)'),
@@ -101,7 +101,7 @@ function prepareAll(database: DatabaseSync) {
     removeNode: prepare('DELETE FROM node WHERE number = ?'),
     removeJob: [
       prepare('DELETE FROM job WHERE id = ?'),
-      ...['spec', 'task', 'attempt', 'output'].map((table) => prepare(`DELETE FROM ${table} WHERE job = ?`)),
+      ...['task', 'attempt', 'output'].map((table) => prepare(`DELETE FROM ${table} WHERE job = ?`)),
     ],
   };
 }
@@ -120,60 +120,97 @@ function loadNextJob(database: DatabaseSync): JobId {
   return Number(database.prepare("SELECT value FROM meta WHERE key = 'next_job'").get()?.value) as JobId;
 }
 
-const textOf = oncePerRun((spec: JobSpec) => JSON.stringify(spec));
-
-function insertSpec(statements: Statements, job: JobId, { spec, inputBytes }: StoredSpec): void {
-  statements.insertSpec.run(job, spec.input === undefined ? null : writeBlob(spec.input), inputBytes, textOf(spec));
+interface Tools {
+  readonly statements: Statements;
+  readonly specs: SpecWriter;
+  readonly numberOf: (node: NodeId) => number;
 }
 
-/** `added` holds the specifications of this batch whose first row has not been seen yet. */
-function saveJob(statements: Statements, row: JobRow, added: Map<JobId, StoredSpec>): void {
-  const stored = added.get(row.id);
+/** The only task of a job, which is written with it, and the attempt that has ended it. */
+interface LoneTask {
+  readonly task: TaskRow;
+  attempt?: AttemptRow;
+}
+
+/** Jobs with all that belongs to them. */
+function saveJobs(tools: Tools, batch: WriteBatch): void {
+  const { statements, numberOf } = tools;
+  const lone = new Map<JobId, LoneTask>();
+  const isAlone = onlyTasks(statements, batch);
+  for (const task of batch.tasks)
+    if (isAlone(task)) lone.set(task.job, { task });
+    else saveTask(statements, task, numberOf);
+  const attempts = batch.attempts.filter((attempt) => {
+    const of = attempt.index === 0 ? lone.get(attempt.job) : undefined;
+    if (of === undefined || !endsTask(attempt, of.task)) return true;
+    of.attempt = attempt;
+    return false;
+  });
+  const added = new Map(batch.specs.map(({ job, stored }) => [job, stored]));
+  for (const row of batch.jobs) {
+    saveJob(tools, row, added.get(row.id), lone.get(row.id));
+    added.delete(row.id);
+    lone.delete(row.id);
+  }
+  if (added.size > 0) throw new Error('a new job came without its first row');
+  for (const [job, one] of lone) updateTask(tools, job, [], one, statements.updateTask);
+  for (const row of attempts) saveAttempt(statements, row, numberOf(row.node));
+  for (const { job, index, number, outputs } of batch.attempts)
+    for (const { path, bytes, blob } of outputs) statements.insertOutput.run(job, index, path, number, bytes, writeBlob(blob));
+}
+
+/** @returns whether a task is the only one of its job */
+function onlyTasks(statements: Statements, batch: WriteBatch): (task: TaskRow) => boolean {
+  const counts = new Map(batch.jobs.map(({ id, taskCount }) => [id, taskCount]));
+  return ({ job, index }) => {
+    if (index > 0) return false;
+    const count = counts.get(job);
+    if (count !== undefined) return count === 1;
+    return Number(statements.taskCount.get(job)?.task_count) === 1;
+  };
+}
+
+/** @param stored of a job whose first row it is */
+function saveJob(tools: Tools, row: JobRow, stored: StoredSpec | undefined, lone: LoneTask | undefined): void {
+  const { statements, specs, numberOf } = tools;
+  const values = jobValues(row);
   if (stored === undefined) {
-    mustChange(statements.updateJob.run(...jobValues(row)), 'job', row.id);
+    if (lone !== undefined) updateTask(tools, row.id, values, lone, statements.updateJobAndTask);
+    else mustChange(statements.updateJob.run(...values, row.id), 'job', row.id);
     return;
   }
-  added.delete(row.id);
   const { name } = stored.spec;
-  statements.insertJob.run(...jobValues(row), name, foldName(name), stored.owner);
+  const fresh = [row.id, name, foldName(name), stored.owner, specs.add(row, stored), ...values];
+  if (lone === undefined) statements.insertJob.run(...fresh);
+  else statements.insertJobAndTask.run(...fresh, ...valuesOf(lone, numberOf));
+}
+
+function valuesOf({ task, attempt }: LoneTask, numberOf: Tools['numberOf']): Cell[] {
+  return loneValues(task, task.node === null ? null : numberOf(task.node), attempt);
+}
+
+/** Writes a task into its job's row, with those of the job's own `values` that the statement takes. */
+function updateTask({ statements, numberOf }: Tools, job: JobId, values: readonly Cell[], lone: LoneTask, update: StatementSync): void {
+  const { task, attempt } = lone;
+  const isFirst = task.attempt === 0 || (task.attempt === 1 && (attempt !== undefined || (task.finishedAt === null && task.node !== null)));
+  // The attempts before this one, and this one too where its end is not written now.
+  const below = attempt === undefined ? task.attempt + 1 : task.attempt;
+  if (!isFirst) statements.keepAttempt.run(job, below);
+  mustChange(update.run(...values, ...valuesOf(lone, numberOf), job, below), 'job', job);
 }
 
 function mustChange(result: { changes: number | bigint }, table: string, job: JobId): void {
   if (Number(result.changes) !== 1) throw new Error(`job ${job} has no row in ${table}`);
 }
 
-function saveTask(statements: Statements, row: TaskRow, numberOf: (node: NodeId) => number): void {
-  statements.saveTask.run(
-    row.job,
-    row.index,
-    STATE_CODES[row.state],
-    row.attempt,
-    row.retriesUsed,
-    row.requeues,
-    row.node === null ? null : numberOf(row.node),
-    row.avoid.length === 0 ? null : JSON.stringify(row.avoid),
-    row.assignedAt,
-    row.startedAt,
-    row.finishedAt,
-    row.exitCode,
-    row.reason === null ? null : REASON_CODES[row.reason],
-    row.message,
-    row.preemptions,
-  );
+function saveTask(statements: Statements, row: TaskRow, numberOf: Tools['numberOf']): void {
+  statements.saveTask.run(row.job, row.index, ...taskValues(row, row.node === null ? null : numberOf(row.node)));
 }
 
 function saveAttempt(statements: Statements, row: AttemptRow, node: number): void {
-  const { job, index, number } = row;
-  const reason = REASON_CODES[row.reason];
-  const times = [row.assignedAt, row.startedAt, row.finishedAt];
-  const usage = [whole(row.ranForMs), whole(row.cpuMs), row.peakRamMb];
-  statements.insertAttempt.run(job, index, number, node, reason, row.message, row.exitCode, ...times, ...usage);
-  for (const { path, bytes, blob } of row.outputs) statements.insertOutput.run(job, index, path, number, bytes, writeBlob(blob));
-}
-
-/** Workers measure finer than anybody wants to know. */
-function whole(figure: number | null): number | null {
-  return figure === null ? null : Math.round(figure);
+  const { job, index, number, reason, message, exitCode, assignedAt, startedAt, finishedAt } = row;
+  const times = [assignedAt, startedAt, finishedAt];
+  statements.insertAttempt.run(job, index, number, node, REASON_CODES[reason], message, exitCode, ...times, ...usageValues(row));
 }
 
 function saveNode(statements: Statements, row: NodeRow, number: number): void {
