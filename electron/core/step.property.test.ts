@@ -215,6 +215,6 @@ test('whatever happens to a farm, in whatever order, its invariants hold, no att
       letAllEnd(world);
       expect(jobIds(world.farm)).toEqual([]);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });

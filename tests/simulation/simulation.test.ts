@@ -16,9 +16,10 @@ function firstViolation(faulty: Step, faultyProvision: Provision = provisionStep
   return undefined;
 }
 
-test('a hundred farms keep their promises through all weather', () => {
+/** `npm run sim` runs thousands more. */
+test('fifty farms keep their promises through all weather', () => {
   const counts = new Map<string, number>();
-  for (let seed = 1; seed <= 100; seed++) {
+  for (let seed = 1; seed <= 50; seed++) {
     const result = simulate(seed);
     expect(result.violation?.message, `seed ${seed}`).toBeUndefined();
     for (const [kind, times] of result.counts) counts.set(kind, (counts.get(kind) ?? 0) + times);
