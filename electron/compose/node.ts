@@ -12,6 +12,7 @@ import { createDiscovery } from '../discovery/mdns.ts';
 import { removeLeftovers } from '../handover/files.ts';
 import { takeOver } from '../handover/taker.ts';
 import { createClock } from '../machine/clock.ts';
+import { keepNewObjectsYoung } from '../machine/collector.ts';
 import type { Discovery } from '../ports/discovery.ts';
 import type { Executor } from '../ports/executor.ts';
 import type { Endpoint } from '../ports/link.ts';
@@ -79,6 +80,7 @@ const HANDOVER_ANSWER_MS = 300_000;
  * @throws LanyardError CONFLICT when the device belongs to no farm, and what `startCoordinator` throws
  */
 export async function startNode(options: NodeOptions): Promise<LanyardNode> {
+  keepNewObjectsYoung();
   const node = new Node(options, await openParts(options));
   await node.start();
   return node;

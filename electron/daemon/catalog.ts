@@ -6,8 +6,11 @@ import { createRecent } from '../../shared/recent.ts';
 import { splitTasks, type TaskSplit } from '../../shared/tasks.ts';
 import type { Store, StoredOutput, StoredSpec } from '../ports/store.ts';
 
-/** Jobs whose texts are surely kept in memory; the others are read from the store when they are needed. */
-const KEPT_JOBS = 2_000;
+/**
+ * Jobs whose texts are surely kept in memory; the others are read from the store when they are needed. So few that most are let go while
+ * they are young to the collector: a thousand more of them made each of its rounds twice as long.
+ */
+const KEPT_JOBS = 250;
 
 export interface CatalogEntry extends StoredSpec {
   readonly split: TaskSplit;
@@ -21,7 +24,9 @@ export interface CatalogEntry extends StoredSpec {
 export interface Catalog {
   /** @returns undefined for a job that is not (or no longer) stored */
   entry(job: JobId): CatalogEntry | undefined;
-  /** Puts in what was just submitted, or drops what has changed (`undefined`). */
+  /** What of it has to be read from the store meanwhile is read as one. */
+  readTogether: Store['readTogether'];
+  /** Puts in what was just submitted, or drops what has changed or ended (`undefined`). */
   set(job: JobId, stored: StoredSpec | undefined): void;
 }
 
@@ -54,6 +59,7 @@ export function openCatalog(store: Store): Catalog {
       const stored = store.spec(job);
       return stored === undefined ? undefined : keep(job, stored);
     },
+    readTogether: (read) => store.readTogether(read),
     set(job, stored) {
       kept.delete(job);
       if (stored !== undefined) keep(job, stored);

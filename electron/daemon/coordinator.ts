@@ -181,9 +181,10 @@ class Coordinator implements CoordinatorDaemon {
   private perform(effects: readonly CoordinatorEffect[]): void {
     // Before what is sent now: it is read anew, as it was decided.
     for (const effect of effects) if (effect.type === 'save-canary') this.catalog.set(effect.job, undefined);
-    this.sessions.perform(effects);
+    this.catalog.readTogether(() => this.sessions.perform(effects));
     for (const effect of effects) {
-      if (effect.type === 'job-changed') this.watchers.jobChanged(effect.job);
+      if (effect.type === 'save-job' && effect.row.finishedAt !== null) this.catalog.set(effect.row.id, undefined);
+      else if (effect.type === 'job-changed') this.watchers.jobChanged(effect.job);
       else if (effect.type === 'node-changed') this.watchers.nodeChanged(effect.node);
     }
   }

@@ -63,6 +63,8 @@ export interface Store {
   };
   /** @throws LanyardError DISK_FULL when nothing could be written (and nothing was) */
   commit(batch: WriteBatch): void;
+  /** What is read meanwhile is one state of the database, found once; otherwise each read finds its own, which costs more than to read a row. */
+  readTogether<T>(read: () => T): T;
   spec(job: JobId): StoredSpec | undefined;
   job(job: JobId): ListedJob | undefined;
   jobs(query: JobQuery): { readonly jobs: readonly ListedJob[]; readonly total: number };

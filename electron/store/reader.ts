@@ -30,6 +30,7 @@ export type Reader = Pick<
   Store,
   | 'load'
   | 'runs'
+  | 'readTogether'
   | 'spec'
   | 'job'
   | 'jobs'
@@ -81,6 +82,8 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
   const nodeOf = all('SELECT * FROM node WHERE number = ?');
   const nodes = all('SELECT * FROM node ORDER BY number');
   const owners = all('SELECT * FROM owner ORDER BY owner');
+  const begin = database.prepare('BEGIN');
+  const end = database.prepare('COMMIT');
 
   const spec: SpecOf = (job) => {
     const cells = specOf(job)[0];
@@ -89,6 +92,14 @@ export function createReader(database: DatabaseSync, writer: Writer): Reader {
 
   return {
     load: () => ({ jobs: loadJobs(database, writer, spec), nodes: nodes().map(readNode), owners: owners().map(readOwner) }),
+    readTogether(read) {
+      begin.run();
+      try {
+        return read();
+      } finally {
+        if (database.isTransaction) end.run();
+      }
+    },
     spec,
     job(job) {
       const cells = jobOf(job)[0];

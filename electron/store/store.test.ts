@@ -289,6 +289,25 @@ describe('tasks', () => {
   });
 });
 
+describe('what is read together', () => {
+  test('is as it is when read alone, and changes come afterwards as before', () => {
+    store.commit(batch({ ...newJob(1), tasks: [taskRow(1, 0)] }));
+    expect(store.readTogether(() => [store.spec(job(1)), store.task(job(1), 0)])).toEqual([store.spec(job(1)), store.task(job(1), 0)]);
+    store.commit(batch(newJob(2)));
+    expect(store.readTogether(() => store.job(job(2))?.row.id)).toBe(2);
+  });
+
+  test('ends with an error of whoever reads', () => {
+    const read = () => {
+      store.spec(job(1));
+      throw new Error('stopped reading');
+    };
+    expect(() => store.readTogether(read)).toThrow('stopped reading');
+    store.commit(batch(newJob(1)));
+    expect(store.readTogether(() => store.job(job(1))?.row.id)).toBe(1);
+  });
+});
+
 test('closing twice does no harm', () => {
   store.close();
   store.close();
