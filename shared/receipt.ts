@@ -20,6 +20,9 @@ export const receiptSchema = z.object({
   endedAt: z.number(),
   /** How long the command ran, ms, frozen or not. */
   ranForMs: z.number(),
+  /** CPU time of all cores, ms, and the most memory seen in use at once, MiB; null where nobody could tell. */
+  cpuMs: z.number().nullable().default(null),
+  peakRamMb: z.number().int().nullable().default(null),
   reason: endReasonSchema,
   exitCode: z.number().int().nullable(),
 });

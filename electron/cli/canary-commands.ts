@@ -6,7 +6,7 @@ import { EXIT } from './exit-codes.ts';
 import { durationMs, mebibytes, number } from './job-flags.ts';
 import { parseTarget } from './targets.ts';
 import { plain } from './text.ts';
-import { formatBytes, formatDuration, MIB } from './units.ts';
+import { formatBytes, formatCpuTime, formatDuration, MIB } from './units.ts';
 
 /** Commands about the first tasks of a job, which run before all others to show what they need. */
 
@@ -48,7 +48,7 @@ function show({ terminal }: Context, { id, canary: found }: JobDetail): void {
     about.runs.map((run) => [
       `${id}.${run.index}`,
       formatDuration(run.ranForMs),
-      run.cpuMs === null ? '-' : formatDuration(run.cpuMs),
+      run.cpuMs === null ? '-' : formatCpuTime(run.cpuMs),
       run.peakRamMb === null ? '-' : formatBytes(run.peakRamMb * MIB),
     ]),
   );

@@ -6,7 +6,7 @@ import type { Context, Handler } from './context.ts';
 import { defaultDataFolder } from './data-folder.ts';
 import { EXIT } from './exit-codes.ts';
 import { durationMs } from './job-flags.ts';
-import { formatDuration, timeText } from './units.ts';
+import { formatBytes, formatCpuTime, formatDuration, MIB, timeText } from './units.ts';
 
 /** What the owner of this machine says to its own worker; no coordinator is asked. */
 export const owner: Handler<{ readonly for?: string }> = async (context, [action], options) => {
@@ -44,6 +44,8 @@ export const receipts: Handler<{ readonly limit?: string }> = async (context, _o
       { title: 'TASK' },
       { title: 'JOB', flexible: true },
       { title: 'CPU', align: 'right' },
+      { title: 'CPU TIME', align: 'right' },
+      { title: 'PEAK MEMORY', align: 'right' },
       { title: 'ENDED' },
     ],
     list.map((receipt) => [
@@ -54,6 +56,8 @@ export const receipts: Handler<{ readonly limit?: string }> = async (context, _o
       receipt.attempt,
       receipt.job,
       String(receipt.cpu),
+      receipt.cpuMs === null ? '-' : formatCpuTime(receipt.cpuMs),
+      receipt.peakRamMb === null ? '-' : formatBytes(receipt.peakRamMb * MIB),
       receipt.reason,
     ]),
   );

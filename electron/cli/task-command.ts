@@ -5,7 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import { parametersText, stateStyle } from './job-commands.ts';
 import { parseTarget } from './targets.ts';
 import { plain } from './text.ts';
-import { formatBytes, formatDuration, MIB, timeText } from './units.ts';
+import { formatBytes, formatCpuTime, formatDuration, MIB, timeText } from './units.ts';
 
 /** One task with all its attempts, and what each has used of its machine. */
 export const task: Handler = async (context, [id = '']) => {
@@ -58,7 +58,7 @@ function showAttempts({ terminal }: Context, attempts: readonly AttemptView[], n
       names.get(attempt.node) ?? attempt.node,
       attempt.startedAt === null ? '-' : timeText(attempt.startedAt),
       attempt.startedAt === null ? '-' : formatDuration((attempt.finishedAt ?? now) - attempt.startedAt),
-      attempt.cpuMs === null ? '-' : formatDuration(attempt.cpuMs),
+      attempt.cpuMs === null ? '-' : formatCpuTime(attempt.cpuMs),
       attempt.peakRamMb === null ? '-' : formatBytes(attempt.peakRamMb * MIB),
       attempt.exitCode === null ? '-' : String(attempt.exitCode),
       attempt.message ?? (attempt.reason === 'completed' ? '' : attempt.reason) ?? '',

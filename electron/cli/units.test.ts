@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatDuration, parseDurationMs, parseSizeBytes } from './units.ts';
+import { formatBytes, formatCpuTime, formatDuration, parseDurationMs, parseSizeBytes } from './units.ts';
 
 test.each([
   ['90s', 90_000],
@@ -42,5 +42,6 @@ test('durations and sizes are written for people', () => {
     '3 d 4 h',
   ]);
   expect([59_600, 3_599_600].map(formatDuration)).toEqual(['1 min 00 s', '1 h 00 min']);
+  expect([0, 40, 60].map(formatCpuTime)).toEqual(['< 0.1 s', '< 0.1 s', '0.1 s']);
   expect([17, 1_229, 356_515_840, 1024 ** 3 - 1].map(formatBytes)).toEqual(['17 B', '1.2 KiB', '340 MiB', '1.0 GiB']);
 });

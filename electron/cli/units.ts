@@ -46,6 +46,11 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 1_440)} d ${Math.floor((minutes % 1_440) / 60)} h`;
 }
 
+/** CPU time in the same words; what a table would round to nothing is not none. */
+export function formatCpuTime(ms: number): string {
+  return ms < 50 ? '< 0.1 s' : formatDuration(ms);
+}
+
 /** For example `17 B`, `1.2 KiB`, `340 MiB`. */
 export function formatBytes(bytes: number): string {
   const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -261,8 +261,8 @@ class Worker implements WorkerDaemon {
   private writeReceipt({ attempt, gpus }: Assignment, work: Work, startedAt: number, end: AttemptEnd): void {
     const { receipts, clock, logger } = this.options;
     const { cpu, ramMb } = work.requirements;
-    const { ranForMs, reason, exitCode } = end;
-    const ran = { startedAt, endedAt: clock.wallMs(), ranForMs, reason, exitCode };
+    const { ranForMs, cpuMs, peakRamMb, reason, exitCode } = end;
+    const ran = { startedAt, endedAt: clock.wallMs(), ranForMs, cpuMs, peakRamMb, reason, exitCode };
     const what = { attempt, farm: this.farm, job: work.name, owner: work.owner, image: work.image, cpu, ramMb, gpus };
     receipts
       .add({ ...what, ...ran })

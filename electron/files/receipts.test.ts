@@ -19,6 +19,8 @@ const receipt = (number: number, job = 'render'): Receipt => ({
   startedAt: number,
   endedAt: number + 1,
   ranForMs: 1,
+  cpuMs: 1,
+  peakRamMb: 8,
   reason: 'completed',
   exitCode: 0,
 });
@@ -32,6 +34,13 @@ test('receipts are listed newest first, in another life too, and a line that is 
   await receipts.add(receipt(5));
   expect((await openReceipts(path).list(2)).map(({ startedAt }) => startedAt)).toEqual([5, 3]);
   expect(await openReceipts(path).list(10)).toHaveLength(4);
+});
+
+test('a receipt of a version that did not measure says that nobody could tell', async () => {
+  const path = join(await temporaryFolder(), 'receipts.jsonl');
+  const { cpuMs: _cpuMs, peakRamMb: _peakRamMb, ...before } = receipt(1);
+  await appendFile(path, `${JSON.stringify(before)}\n`);
+  expect(await openReceipts(path).list(1)).toEqual([{ ...before, cpuMs: null, peakRamMb: null }]);
 });
 
 test('old receipts go when the files are full', async () => {

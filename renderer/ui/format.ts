@@ -2,6 +2,8 @@
 const grouped = new Intl.NumberFormat('en');
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+/** Linux tells the CPU time of a process in these (USER_HZ is 100). */
+const TICK_MS = 10;
 const full = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
 export function formatCount(value: number): string {
@@ -36,6 +38,11 @@ export function formatDuration(ms: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ${minutes % 60} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** CPU time, which systems count in ticks: less than one of them is not none. */
+export function formatCpuTime(ms: number): string {
+  return ms < TICK_MS ? `under ${TICK_MS} ms` : formatDuration(ms);
 }
 
 /** The time of day; with the day when it is not today's. */

@@ -65,4 +65,14 @@ test('what an attempt has used stands beside it', async ({ page, farm }) => {
   await page.goto(farm.link);
   await page.goto(`${farm.url}/#/jobs/${job}.0`);
   await expect(page.getByRole('region', { name: 'Task 0' })).toContainText('of CPU time');
+  await page.getByRole('region', { name: 'Task 0' }).getByRole('link', { name: 'render-01' }).click();
+  const history = page.getByRole('region', { name: 'Ran here' });
+  await expect(history.getByRole('columnheader', { name: 'Peak memory' })).toBeVisible();
+  await expect(
+    history
+      .getByRole('row')
+      .filter({ hasText: `${job}.0` })
+      .getByRole('cell')
+      .nth(5),
+  ).toHaveText(/^(under )?\d.* (ms|s)$/);
 });

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exrFile } from '../../electron/files/testing/exr-file.ts';
+import { axeFindings } from './support/axe.ts';
 import { expect, SMALL, test, watchConsole } from './support/test.ts';
 
 /** One red pixel. */
@@ -255,6 +256,39 @@ test('a browser that was allowed to says when a job ends', async ({ page, farm, 
   const told = await farm.submit({ name: 'told of', command: 'exit 1', maxRetries: 0, ...SMALL });
   await expect(async () => expect((await farm.client.call('getJob', { params: { job: told } })).state).toBe('FAILED')).toPass();
   await expect.poll(() => page.evaluate(() => (window as unknown as { shown: string[] }).shown)).toEqual(['told of failed']);
+});
+
+test('a job that waits is put just before another one, and last', async ({ page, farm }) => {
+  const submit = (name: string) => farm.submit({ name, command: 'true', requirements: { labels: ['nowhere'] } });
+  const jobs = [await submit('place one'), await submit('place two'), await submit('place three')];
+  const [one, two, three] = jobs as [number, number, number];
+  const order = async () => {
+    const { jobs: all } = await farm.client.call('listJobs', { query: { search: 'place ' } });
+    return all.sort((a, b) => a.position - b.position).map(({ id }) => id);
+  };
+  await page.goto(farm.link);
+  await page.goto(`${farm.url}/#/jobs/${three}`);
+  await page.getByRole('button', { name: 'Move…' }).click();
+  const dialog = page.getByRole('dialog', { name: `Move job ${three}` });
+  await expect(dialog.getByText('It is number 3 of 3')).toBeVisible();
+  await expect(dialog.getByRole('button', { name: 'Move' })).toBeDisabled();
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    expect(await axeFindings(page), colorScheme).toEqual([]);
+  }
+  await dialog.getByLabel('Find a job by number or name').fill('place t');
+  await dialog.getByRole('listbox', { name: 'Just before this job' }).selectOption(`${two} · place two`);
+  await dialog.getByRole('button', { name: 'Move' }).click();
+  await expect(page.getByText(`Job ${three} stands just before job ${two} now`)).toBeVisible();
+  expect(await order()).toEqual([one, three, two]);
+  await page.goto(`${farm.url}/#/jobs/${one}`);
+  await expect(page.getByRole('heading', { name: 'place one' })).toBeVisible();
+  await page.getByRole('button', { name: 'Move…' }).click();
+  await page.getByRole('button', { name: 'Last', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Move' }).click();
+  await expect(page.getByText(`Job ${one} stands last now`)).toBeVisible();
+  expect(await order()).toEqual([three, two, one]);
+  for (const job of jobs) await farm.client.call('cancelJob', { params: { job } });
 });
 
 test('two browsers see the same, and a viewer is offered nothing to do', async ({ page, farm, browser }) => {

@@ -114,6 +114,19 @@ test('a template asks for its fields, checks each, and makes the job', async ({ 
   await template.getByLabel('Frames a task').fill('4');
   await expect(page.getByRole('textbox', { name: 'Command' })).toHaveValue(/shots\/one\.blend/);
   await expect(page.getByRole('button', { name: 'Submit 3 tasks' })).toBeVisible();
+  // Three tasks are all of them, and none goes ahead.
+  await expect(page.getByLabel('First tasks')).toHaveCount(0);
+  await template.getByLabel('Frames a task').fill('2');
+  await template.getByLabel('First tasks').selectOption('by-hand');
+  await template.getByLabel('Frames', { exact: true }).fill('1-16');
+  await expect(page.getByLabel('First tasks')).toHaveCount(1);
+  await expect(template.getByLabel('First tasks')).toHaveValue('by-hand');
+  const submitted = page.waitForResponse((response) => response.request().method() === 'POST' && response.url().endsWith('/api/jobs'));
+  await page.getByRole('button', { name: 'Submit 8 tasks' }).click();
+  const job: number = (await (await submitted).json()).id;
+  const { spec } = await farm.client.call('getJob', { params: { job } });
+  expect(spec).toMatchObject({ canary: { approval: 'by-hand' }, tasks: { frames: '1-16', chunk: 2 } });
+  await farm.client.call('cancelJob', { params: { job } });
 });
 
 test('an upload shows how far it is, is cancelled, and goes on where it ended', async ({ page, farm }) => {

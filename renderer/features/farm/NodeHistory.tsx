@@ -4,7 +4,7 @@ import type { NodeAttemptView } from '../../../shared/view.ts';
 import { hrefOf } from '../../app/router.ts';
 import { useAnswer } from '../../store/use-answer.ts';
 import { controls, ErrorNote } from '../../ui/controls.tsx';
-import { formatCount, formatDuration, formatFullTime, formatTime } from '../../ui/format.ts';
+import { formatCount, formatCpuTime, formatDuration, formatFullTime, formatMemory, formatTime } from '../../ui/format.ts';
 import { StateChip } from '../../ui/state.tsx';
 import css from './NodePage.module.css';
 
@@ -63,7 +63,7 @@ function Attempts({ attempts }: { readonly attempts: readonly NodeAttemptView[] 
       <table className={css.table}>
         <thead>
           <tr>
-            {['Ended', 'Job', 'Task', 'State', 'Ran for', 'For', ''].map((title) => (
+            {['Ended', 'Job', 'Task', 'State', 'Ran for', 'CPU time', 'Peak memory', 'For', ''].map((title) => (
               <th key={title} scope="col">
                 {title === '' ? <span className="visually-hidden">Log</span> : title}
               </th>
@@ -71,7 +71,7 @@ function Attempts({ attempts }: { readonly attempts: readonly NodeAttemptView[] 
           </tr>
         </thead>
         <tbody>
-          {attempts.map(({ id, task, jobName, owner, state, startedAt, finishedAt, message }) => {
+          {attempts.map(({ id, task, jobName, owner, state, startedAt, finishedAt, cpuMs, peakRamMb, message }) => {
             const [job, index] = task.split('.').map(Number) as [number, number];
             return (
               <tr key={id}>
@@ -88,6 +88,8 @@ function Attempts({ attempts }: { readonly attempts: readonly NodeAttemptView[] 
                   <StateChip state={state} />
                 </td>
                 <td className={css.figure}>{startedAt === null || finishedAt === null ? '–' : formatDuration(finishedAt - startedAt)}</td>
+                <td className={css.figure}>{cpuMs === null ? '–' : formatCpuTime(cpuMs)}</td>
+                <td className={css.figure}>{peakRamMb === null ? '–' : formatMemory(peakRamMb)}</td>
                 <td className={css.soft}>{owner}</td>
                 <td>
                   <a href={hrefOf({ name: 'log', attempt: id })} aria-label={`Log of ${id}`}>

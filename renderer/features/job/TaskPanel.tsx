@@ -7,7 +7,7 @@ import { useMaySubmit, useNodeName } from '../../store/farm-store.ts';
 import { toastDone, toastError } from '../../store/toasts.ts';
 import { useAnswer } from '../../store/use-answer.ts';
 import { Confirm, controls, ErrorNote, type Question } from '../../ui/controls.tsx';
-import { formatDuration, formatFullTime, formatMemory, formatTime } from '../../ui/format.ts';
+import { formatCpuTime, formatDuration, formatFullTime, formatMemory, formatTime } from '../../ui/format.ts';
 import { isLive, StateChip } from '../../ui/state.tsx';
 import css from './TaskPanel.module.css';
 import { runningMs, taskName } from './task-text.ts';
@@ -78,7 +78,7 @@ function Attempt({ attempt }: { readonly attempt: AttemptView }) {
 
 function usageText({ cpuMs, peakRamMb }: AttemptView): string {
   const parts = [
-    ...(cpuMs === null ? [] : [`${formatDuration(cpuMs)} of CPU time`]),
+    ...(cpuMs === null ? [] : [`${formatCpuTime(cpuMs)} of CPU time`]),
     ...(peakRamMb === null ? [] : [`${formatMemory(peakRamMb)} of memory at its peak`]),
   ];
   return parts.join(' · ');

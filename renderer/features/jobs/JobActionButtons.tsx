@@ -4,6 +4,8 @@ import { useClient } from '../../client/client.ts';
 import { Confirm, controls, type Question } from '../../ui/controls.tsx';
 import css from './JobActionButtons.module.css';
 import { jobActions, setPriority } from './job-actions.ts';
+import { MoveButton } from './MoveButton.tsx';
+import { isWaiting } from './queue-place.ts';
 
 const PRIORITIES = [100, 75, 50, 25, 0] as const;
 const PRIORITY_WORDS: Readonly<Record<number, string>> = { 100: 'highest', 75: 'high', 50: 'normal', 25: 'low', 0: 'lowest' };
@@ -13,6 +15,8 @@ export function JobActionButtons({ jobs, onDone }: { readonly jobs: readonly Job
   const client = useClient();
   const [question, setQuestion] = useState<Question | null>(null);
   const shared = jobs.every((job) => job.priority === jobs[0]?.priority) ? jobs[0]?.priority : undefined;
+  // Several at once would have to be put into an order of their own.
+  const [only] = jobs.length === 1 ? jobs.filter(isWaiting) : [];
   return (
     <>
       <label className={css.priority}>
@@ -28,6 +32,7 @@ export function JobActionButtons({ jobs, onDone }: { readonly jobs: readonly Job
           ))}
         </select>
       </label>
+      {only !== undefined && <MoveButton job={only} />}
       {jobActions(client, jobs).map((action) => (
         <button
           key={action.id}

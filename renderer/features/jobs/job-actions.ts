@@ -5,6 +5,7 @@ import { toastDone, toastError } from '../../store/toasts.ts';
 import type { Question } from '../../ui/controls.tsx';
 import { plural } from '../../ui/format.ts';
 import { isLive } from '../../ui/state.tsx';
+import { isWaiting } from './queue-place.ts';
 
 /** Something that can be done to a number of jobs. */
 export interface JobAction {
@@ -31,7 +32,7 @@ export function jobActions(client: LanyardClient, jobs: readonly JobView[]): rea
   const cancel = () => each('Cancel', waiting, (job) => client.call('cancelJob', { params: { job: job.id } }), { done: 'Cancelled' });
   const remove = () => each('Remove', ended, (job) => client.call('removeJob', { params: { job: job.id } }), { done: 'Removed' });
   // Several at once would have to be put into an order of their own.
-  const queued = jobs.length === 1 ? waiting.filter(({ counts }) => counts.SUBMITTED + counts.QUEUED > 0) : [];
+  const queued = jobs.length === 1 ? jobs.filter(isWaiting) : [];
   const actions: readonly JobAction[] = [
     { id: 'hold', label: 'Hold', icon: CirclePause, jobs: free, question: null, run: () => setHeld(client, free, true) },
     { id: 'resume', label: 'Let go on', icon: CirclePlay, jobs: held, question: null, run: () => setHeld(client, held, false) },

@@ -6,7 +6,7 @@ import type { OwnerSettings } from '../../../shared/settings.ts';
 import type { Desktop } from '../../client/ipc-client.ts';
 import { toastDone } from '../../store/toasts.ts';
 import { controls, ErrorNote, Field } from '../../ui/controls.tsx';
-import { formatDuration, formatFullTime, formatTime } from '../../ui/format.ts';
+import { formatCpuTime, formatDuration, formatFullTime, formatMemory, formatTime } from '../../ui/format.ts';
 import css from './OwnerPanel.module.css';
 import { hoursOf, ladderProblem, ladderSentence, scheduleProblem, WEEKDAYS } from './owner-text.ts';
 import { Panel } from './Panel.tsx';
@@ -128,16 +128,20 @@ function Receipts({ machine: { receipts } }: { readonly machine: OwnMachine }) {
                 <th scope="col">For</th>
                 <th scope="col">Job</th>
                 <th scope="col">Ran for</th>
+                <th scope="col">CPU time</th>
+                <th scope="col">Peak memory</th>
                 <th scope="col">Ended</th>
               </tr>
             </thead>
             <tbody>
-              {receipts.map(({ attempt, startedAt, owner, job, image, ranForMs, reason }) => (
+              {receipts.map(({ attempt, startedAt, owner, job, image, ranForMs, cpuMs, peakRamMb, reason }) => (
                 <tr key={`${attempt} ${startedAt}`}>
                   <td title={formatFullTime(startedAt)}>{formatTime(startedAt)}</td>
                   <td>{owner}</td>
                   <td title={image ?? 'without a container'}>{job}</td>
                   <td>{formatDuration(ranForMs)}</td>
+                  <td>{cpuMs === null ? '–' : formatCpuTime(cpuMs)}</td>
+                  <td>{peakRamMb === null ? '–' : formatMemory(peakRamMb)}</td>
                   <td className={settings.soft}>{reason}</td>
                 </tr>
               ))}

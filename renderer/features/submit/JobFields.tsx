@@ -1,6 +1,6 @@
 import { controls, Field, Segmented } from '../../ui/controls.tsx';
 import { plural } from '../../ui/format.ts';
-import { CanaryField } from './CanaryField.tsx';
+import { CanaryField, maySendAhead } from './CanaryField.tsx';
 import { editForm, useDraft } from './draft.ts';
 import type { Form } from './form.ts';
 import css from './SubmitPage.module.css';
@@ -42,6 +42,8 @@ export function CommandFields({ form, problems }: FieldsProps) {
 
 export function SplitFields({ form, problems, count }: FieldsProps & { readonly count: number | null }) {
   const described = useDraft((draft) => draft.described.tasks?.kind === 'matrix');
+  // A template asks for it among its own fields.
+  const isAskedAbove = useDraft((draft) => draft.template !== null && draft.stages === null);
   const options: { value: Form['split']; label: string }[] = [
     { value: 'single', label: 'One task' },
     { value: 'frames', label: 'Frames' },
@@ -66,7 +68,7 @@ export function SplitFields({ form, problems, count }: FieldsProps & { readonly 
           <Text name="count" label="Tasks" form={form} problems={problems} help="{index} counts from 0" />
         </div>
       )}
-      {(count ?? 0) > 3 && <CanaryField form={form} />}
+      {!isAskedAbove && maySendAhead(count) && <CanaryField form={form} />}
     </section>
   );
 }

@@ -94,7 +94,7 @@ export function SubmitPage() {
       >
         <div className={css.column}>
           <InputBox />
-          <TemplateForm />
+          <TemplateForm taskCount={checked.taskCount} />
           <CommandFields form={form} problems={problems} />
           <SplitFields form={form} problems={problems} count={checked.taskCount} />
           <NeedFields form={form} problems={problems} />

@@ -1,13 +1,16 @@
 import type { TemplateField, TemplateView } from '../../../shared/template.ts';
 import { useAnswer } from '../../store/use-answer.ts';
 import { controls, Field } from '../../ui/controls.tsx';
+import { CanaryField, maySendAhead } from './CanaryField.tsx';
 import { chooseTemplate, fillTemplate, useDraft } from './draft.ts';
 import css from './SubmitPage.module.css';
 
 /** A job from a template: its fields, each checked as it is typed; what comes of them stands in the form below. */
-export function TemplateForm() {
+export function TemplateForm({ taskCount }: { readonly taskCount: number | null }) {
   const { answer } = useAnswer((client) => client.call('listTemplates'), []);
   const filling = useDraft((draft) => draft.template);
+  const form = useDraft((draft) => draft.form);
+  const isOneJob = useDraft((draft) => draft.stages === null);
   if (answer === null || answer.templates.length === 0) return null;
   return (
     <section className={`${controls.panel} ${css.fields}`} aria-label="Template">
@@ -39,6 +42,7 @@ export function TemplateForm() {
               problem={filling.problem?.field === field.name ? filling.problem.message : undefined}
             />
           ))}
+          {isOneJob && maySendAhead(taskCount) && <CanaryField form={form} />}
         </div>
       )}
       {filling?.problem != null && !filling.view.fields.some(({ name }) => name === filling.problem?.field) && (

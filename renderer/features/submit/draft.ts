@@ -107,9 +107,13 @@ function applyTemplate(template: Filling): void {
   const values = Object.fromEntries(Object.entries(typed).filter(([, text]) => text !== ''));
   try {
     const made = described(renderDescription(view.id, view, { preset, values }), '');
-    const { input } = draft.getState().described;
+    const before = draft.getState();
+    const { input } = before.described;
+    // Whether some tasks go ahead is no field of a template: what was chosen while it is filled in stays.
+    const isSame = before.template?.view.id === view.id && before.stages === null && made.stages === null;
     draft.setState({
       ...made,
+      form: isSame ? { ...made.form, canary: before.form.canary } : made.form,
       template: { ...template, problem: null },
       described: { ...made.described, ...(input === undefined ? {} : { input }) },
     });
