@@ -259,18 +259,21 @@ test('a browser that was allowed to says when a job ends', async ({ page, farm, 
 });
 
 test('a job that waits is put just before another one, and last', async ({ page, farm }) => {
-  const submit = (name: string) => farm.submit({ name, command: 'true', requirements: { labels: ['nowhere'] } });
+  // At a priority of their own: jobs of other tests may wait, too.
+  const submit = (name: string) => farm.submit({ name, command: 'true', priority: 61, requirements: { labels: ['nowhere'] } });
   const jobs = [await submit('place one'), await submit('place two'), await submit('place three')];
   const [one, two, three] = jobs as [number, number, number];
   const order = async () => {
     const { jobs: all } = await farm.client.call('listJobs', { query: { search: 'place ' } });
-    return all.sort((a, b) => a.position - b.position).map(({ id }) => id);
+    const mine = all.filter(({ id }) => jobs.includes(id));
+    return mine.sort((a, b) => a.position - b.position).map(({ id }) => id);
   };
   await page.goto(farm.link);
   await page.goto(`${farm.url}/#/jobs/${three}`);
   await page.getByRole('button', { name: 'Move…' }).click();
   const dialog = page.getByRole('dialog', { name: `Move job ${three}` });
   await expect(dialog.getByText('It is number 3 of 3')).toBeVisible();
+  await dialog.getByLabel('Find a job by number or name').fill('there is none');
   await expect(dialog.getByRole('button', { name: 'Move' })).toBeDisabled();
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });

@@ -23,22 +23,12 @@ const FOLDER = join(ROOT, isLarge ? '.cache/screens' : 'docs/screens');
 /** Work of every kind: pictures, failures, a long job, one that cannot be placed, many small ones. */
 async function giveWork(
   farm: TestFarm,
-): Promise<{ readonly pictures: number; readonly failed: number; readonly long: number; readonly assembled: number }> {
+): Promise<Readonly<Record<'pictures' | 'failed' | 'long' | 'assembled' | 'canary' | 'waiting', number>>> {
   const command = [join(ROOT, 'electron/cli/main.ts'), 'submit', join(ROOT, 'resources/examples/path-tracer')];
-  const flags = [
-    '--host',
-    '--name',
-    'Turntable, spheres',
-    '--frames',
-    '1-12',
-    '--wait',
-    '--json',
-    '--url',
-    farm.url,
-    '--token',
-    farm.token,
-  ];
-  execFileSync(process.execPath, [...command, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const asked = ['--json', '--url', farm.url, '--token', farm.token];
+  execFileSync(process.execPath, [...command, '--host', '--name', 'Turntable, spheres', '--frames', '1-12', '--wait', ...asked], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const failed = await farm.submit({
     name: 'nightly-build arm64',
     command:
@@ -53,7 +43,12 @@ async function giveWork(
     tasks: { kind: 'frames', frames: '1001-1480' },
     ...SMALL,
   });
-  await farm.submit({ name: 'denoise shot 042', command: 'true', requirements: { gpus: 1 }, tasks: { kind: 'frames', frames: '1-48' } });
+  const waiting = await farm.submit({
+    name: 'denoise shot 042',
+    command: 'true',
+    requirements: { gpus: 1 },
+    tasks: { kind: 'frames', frames: '1-48' },
+  });
   for (let index = 1; index <= 24; index += 1)
     await farm.submit({
       name: `texture-bake ${String(index).padStart(2, '0')}`,
@@ -75,7 +70,9 @@ async function giveWork(
     priority: 90,
     requirements: { cpu: 0.1, ramMb: 64, limits: { nuke: 2 } },
   });
-  return { pictures: 1, failed, long, assembled };
+  const sentAhead = ['--host', '--name', 'Turntable, glass', '--frames', '1-96', '--canary', 'by-hand', '--priority', '95'];
+  const canary = JSON.parse(execFileSync(process.execPath, [...command, ...sentAhead, ...asked], { encoding: 'utf8' })).id as number;
+  return { pictures: 1, failed, long, assembled, canary, waiting };
 }
 
 /** What a person might drop: a shot that is rendered, denoised and put together. */
@@ -156,6 +153,17 @@ async function take(browser: Browser, farm: TestFarm, jobs: Awaited<ReturnType<t
         await page.getByRole('button', { name: 'Invite a device' }).click();
         await page.getByRole('button', { name: 'Make the invite' }).click();
         await page.getByRole('img', { name: 'The invite as a QR code' }).waitFor();
+      },
+    },
+    canary: {
+      hash: `#/jobs/${jobs.canary}`,
+      before: (page) => page.getByRole('list', { name: 'What came out of the first tasks' }).locator('img').nth(2).waitFor(),
+    },
+    move: {
+      hash: `#/jobs/${jobs.waiting}`,
+      async before(page) {
+        await page.getByRole('button', { name: 'Move…' }).click();
+        await page.getByRole('listbox', { name: 'Just before this job' }).waitFor();
       },
     },
     dependencies: { hash: `#/jobs/${jobs.assembled}` },

@@ -23,7 +23,9 @@ import css from './NodeMap.module.css';
 import { NodeMeters, StatusChip } from './node-parts.tsx';
 import { AVAILABILITY_WORDS, STATUS_LOOKS } from './node-text.ts';
 
-const FIT = { maxZoom: 1, padding: 0.06 } as const;
+/** A window of this width shows cards at the size of all other words; a wider one shows a small farm larger, up to twice that. */
+const USUAL_PIXELS = 1_920;
+const fitting = () => ({ maxZoom: Math.min(2, Math.max(1, window.innerWidth / USUAL_PIXELS)), padding: 0.06 });
 /** Larger farms need an overview. */
 const MINIMAP_NODES = 24;
 
@@ -47,13 +49,13 @@ export function NodeMap() {
         edges={edges}
         nodeTypes={NODE_TYPES}
         fitView
-        fitViewOptions={FIT}
+        fitViewOptions={fitting()}
         // Null: it moved by itself.
         onMoveStart={(event) => {
           isMoved.current ||= event !== null;
         }}
         minZoom={0.05}
-        maxZoom={1.6}
+        maxZoom={2.5}
         nodesDraggable={false}
         nodesConnectable={false}
         elementsSelectable={false}
@@ -77,7 +79,7 @@ function FitToWindow({ isMoved }: { readonly isMoved: RefObject<boolean> }) {
   const size = useStore(({ width, height }) => `${width} ${height}`);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the size says when
   useEffect(() => {
-    if (!isMoved.current) void fitView(FIT);
+    if (!isMoved.current) void fitView(fitting());
   }, [size, fitView, isMoved]);
   return null;
 }

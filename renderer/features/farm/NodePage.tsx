@@ -73,13 +73,13 @@ export function NodePage({ node: id }: { readonly node: string }) {
               </ul>
             </div>
           </section>
-          <NodeHistory node={id} running={node.running.join()} />
         </div>
         <div className={css.column}>
           <Description node={node} />
           <NodeCache node={id} name={node.description.name} isHere={node.status !== 'OFFLINE'} />
         </div>
       </div>
+      <NodeHistory node={id} running={node.running.join()} />
     </div>
   );
 }

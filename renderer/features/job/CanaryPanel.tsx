@@ -24,7 +24,7 @@ export function CanaryPanel({ job }: { readonly job: JobView }) {
   return (
     <section className={controls.panel} aria-label="Canary">
       <div className={controls.panelHead}>
-        <h2>
+        <h2 className={css.title}>
           <Bird aria-hidden /> Canary
         </h2>
         <TaskLinks job={id} tasks={canary.tasks} />

@@ -51,7 +51,7 @@ function MoveForm({ job, onDone }: { readonly job: JobView; readonly onDone: () 
   const [chosen, setChosen] = useState<number | null>(null);
   const others = queue.filter(({ id }) => id !== job.id);
   const found = findJobs(others, words, MOST);
-  const before = found.some(({ id }) => id === chosen) ? chosen : null;
+  const before = (found.find(({ id }) => id === chosen) ?? found[0])?.id ?? null;
   const place: Place | null = kind !== 'before' ? kind : before === null ? null : { before };
   const move = (to: Place) => {
     onDone();

@@ -4,6 +4,7 @@ import type { DesktopSettings } from '../../../shared/settings.ts';
 import type { Desktop } from '../../client/ipc-client.ts';
 import { toastDone } from '../../store/toasts.ts';
 import { controls, ErrorNote, Segmented } from '../../ui/controls.tsx';
+import { Panel } from './Panel.tsx';
 import css from './SettingsPage.module.css';
 
 type SwitchName = 'startAtLogin' | 'closeToTray' | 'notifyJobs';
@@ -34,13 +35,14 @@ export function DesktopPanel({ desktop }: { readonly desktop: Desktop }) {
       .catch(setProblem);
   };
   return (
-    <section className={`${controls.panel} ${css.panel}`} aria-label="This machine">
-      <div className={controls.panelHead}>
-        <h2>This app</h2>
+    <Panel
+      title="This app"
+      actions={
         <button type="button" className={controls.button} onClick={collect}>
           <FileText aria-hidden /> Collect diagnostics
         </button>
-      </div>
+      }
+    >
       {problem !== null && <ErrorNote error={problem} />}
       {settings !== undefined && (
         <>
@@ -83,6 +85,6 @@ export function DesktopPanel({ desktop }: { readonly desktop: Desktop }) {
           </dl>
         </>
       )}
-    </section>
+    </Panel>
   );
 }

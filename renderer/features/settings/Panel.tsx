@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { controls } from '../../ui/controls.tsx';
 import css from './SettingsPage.module.css';
+import { useSection } from './sections.tsx';
 
 interface PanelProps {
   readonly title: string;
@@ -10,8 +11,9 @@ interface PanelProps {
 
 /** One part of the settings. */
 export function Panel({ title, actions, children }: PanelProps) {
+  const element = useSection(title);
   return (
-    <section className={`${controls.panel} ${css.panel}`} aria-label={title}>
+    <section ref={element} className={`${controls.panel} ${css.panel}`} aria-label={title} tabIndex={-1}>
       <div className={controls.panelHead}>
         <h2>{title}</h2>
         {actions}

@@ -20,6 +20,7 @@ import { OwnerPanel } from './OwnerPanel.tsx';
 import { Panel } from './Panel.tsx';
 import { ROLE_WORDS } from './roles.tsx';
 import css from './SettingsPage.module.css';
+import { AnnounceSection, SectionList, useSections } from './sections.tsx';
 import { Tokens } from './Tokens.tsx';
 
 /** How the screen looks, what it is connected to, and who may do what. @param onLeave forgets this tab's token; null where there is none to forget */
@@ -27,33 +28,41 @@ export function SettingsPage({ onLeave }: { readonly onLeave: (() => void) | nul
   const mayAdminister = useMayAdminister();
   const [changes, setChanges] = useState(0);
   const client = useClient();
+  const [sections, announce] = useSections();
+  const desktop = 'desktop' in client ? (client.desktop as Desktop) : null;
   return (
     <div className={page.page}>
       <header className={page.head}>
         <h1>Settings</h1>
       </header>
-      <div className={css.columns}>
-        <div className={css.column}>
-          {mayAdminister && <Admissions onChanged={() => setChanges(changes + 1)} />}
-          <Devices revision={changes} />
-          {mayAdminister && <OpenInvites />}
-          {mayAdminister && <Tokens />}
-        </div>
-        <div className={css.column}>
-          <Look />
-          {'desktop' in client ? <DesktopPanel desktop={client.desktop as Desktop} /> : <Notifications />}
-          {'desktop' in client && <OwnEngine desktop={client.desktop as Desktop} />}
-          {'desktop' in client && <OwnerPanel desktop={client.desktop as Desktop} />}
-          {'desktop' in client ? (
-            <Findings machine="this machine" examine={(client.desktop as Desktop).examine} />
-          ) : (
-            mayAdminister && <Findings machine="the coordinator’s machine" examine={async () => (await client.call('doctor')).findings} />
-          )}
-          <Connection onLeave={onLeave} />
-          <FairShare />
-          <Engines />
-          {mayAdminister && <AuditLog />}
-        </div>
+      <div className={css.settings}>
+        <SectionList sections={sections} />
+        <AnnounceSection value={announce}>
+          <div className={css.columns}>
+            <div className={css.column}>
+              {mayAdminister && <Admissions onChanged={() => setChanges(changes + 1)} />}
+              <Devices revision={changes} />
+              {mayAdminister && <OpenInvites />}
+              {mayAdminister && <Tokens />}
+            </div>
+            <div className={css.column}>
+              <Look />
+              {desktop === null ? <Notifications /> : <DesktopPanel desktop={desktop} />}
+              {desktop !== null && <OwnEngine desktop={desktop} />}
+              {desktop !== null && <OwnerPanel desktop={desktop} />}
+              {desktop !== null && <Findings machine="this machine" examine={desktop.examine} />}
+              {desktop === null && mayAdminister && (
+                <Findings machine="the coordinator’s machine" examine={async () => (await client.call('doctor')).findings} />
+              )}
+            </div>
+            <div className={css.column}>
+              <Connection onLeave={onLeave} />
+              <FairShare />
+              <Engines />
+              {mayAdminister && <AuditLog />}
+            </div>
+          </div>
+        </AnnounceSection>
       </div>
     </div>
   );
