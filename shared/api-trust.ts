@@ -214,6 +214,14 @@ export const TRUST_ROUTES = {
     summary: 'How handing coordination over stands',
     answer: handoverStateSchema,
   },
+  cancelMove: {
+    method: 'POST',
+    // With the routes that are open while the farm stands still.
+    path: '/api/handover/cancel',
+    roles: ADMINS,
+    summary: 'Takes back that coordination is handed over, as long as the other device does not coordinate',
+    answer: handoverStateSchema,
+  },
   handoverManifest: {
     method: 'GET',
     path: '/api/handover/manifest',

@@ -221,6 +221,8 @@ export const AUDIT_EVENTS = [
   'device-removed',
   'role-changed',
   'coordinator-moved',
+  /** A move of coordination was taken back. */
+  'coordinator-stayed',
   'token-created',
   'token-revoked',
   'access-refused',

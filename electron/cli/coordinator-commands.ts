@@ -47,9 +47,21 @@ export const move: Handler = async (context, [wish = '']) => {
     return announceMove(context, device);
   } catch (error) {
     context.terminal.progress(undefined);
-    if (context.signal.aborted) context.terminal.note('coordination goes on moving; `lanyard coordinator` says how it stands');
+    if (context.signal.aborted)
+      context.terminal.note(
+        'coordination goes on moving; `lanyard coordinator` says how it stands, `lanyard coordinator cancel` takes it back',
+      );
     throw error;
   }
+};
+
+/** Takes back a move that is under way. */
+export const cancelMove: Handler = async (context) => {
+  const client = await context.connect();
+  const state = await client.call('cancelMove', { signal: context.signal });
+  if (context.options.json === true) context.terminal.json({ handover: state });
+  else context.terminal.line(plain(state.message));
+  return EXIT.ok;
 };
 
 async function untilMoved(context: Context, client: Client, device: Device): Promise<HandoverState> {

@@ -14,6 +14,7 @@ export function addTrustCommands(add: Add): void {
     async () => (await coordinators()).move,
     coordinator,
   );
+  add('cancel', 'take back a move of coordination that is under way', async () => (await coordinators()).cancelMove, coordinator);
   add(
     'take',
     'make this device the coordinator in place of one that is gone for good (its jobs are lost)',

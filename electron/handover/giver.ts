@@ -41,6 +41,10 @@ export function createGiver(options: GiverOptions): Handover {
   let state: HandoverState = NOTHING;
   let giveUp: Dispose = () => undefined;
   let asker: Identity | undefined;
+  /** While the farm is being brought to a stand, it can be given up, but not yet set going again. */
+  let isStopping = false;
+  /** From here on the new roster may be on disk. */
+  let isMoving = false;
 
   const hear = () => {
     giveUp();
@@ -48,20 +52,43 @@ export function createGiver(options: GiverOptions): Handover {
   };
   const fail = (reason: string) => {
     giveUp();
-    if (state.phase === 'done' || state.phase === 'failed') return;
+    if (isMoving || state.phase === 'done' || state.phase === 'failed') return;
     const wasFrozen = state.phase === 'frozen';
     state = { ...state, phase: 'failed', message: `Coordination stays here: ${reason}.` };
-    if (wasFrozen) options.thaw();
-    rm(join(dataFolder, DATABASE_COPY), { force: true }).catch(() => undefined);
+    if (wasFrozen && !isStopping) goOn();
     logger.warn('coordination was not handed over', { to: state.to, reason });
   };
+  const goOn = () => {
+    options.thaw();
+    rm(join(dataFolder, DATABASE_COPY), { force: true }).catch(() => undefined);
+  };
+  const stopFarm = async (to: NodeId, by: Identity) => {
+    isStopping = true;
+    try {
+      await options.freeze(to, by);
+      await options.copyDatabase(join(dataFolder, DATABASE_COPY));
+    } finally {
+      isStopping = false;
+    }
+    // Given up while it was stopping.
+    if (!isUnderWay()) throw new LanyardError({ code: 'CONFLICT', message: state.message });
+  };
+  const isUnderWay = () => state.phase === 'asked' || state.phase === 'copying' || state.phase === 'frozen';
   /** @throws LanyardError FORBIDDEN */
   const admit = (by: Identity) => {
-    const isUnderWay = state.phase === 'asked' || state.phase === 'copying' || state.phase === 'frozen';
-    if (by.device === undefined || by.device !== state.to || !isUnderWay)
+    if (by.device === undefined || by.device !== state.to || !isUnderWay())
       throw new LanyardError({ code: 'FORBIDDEN', message: 'coordination is not being handed over to you' });
     hear();
     return by.device;
+  };
+  /** @throws LanyardError CONFLICT */
+  const assertNotMoving = () => {
+    if (isMoving)
+      throw new LanyardError({
+        code: 'CONFLICT',
+        message: 'It is too late: the other device is about to coordinate.',
+        hint: '`lanyard coordinator move` brings coordination back from there',
+      });
   };
   const databaseCopy = () => (state.phase === 'frozen' ? join(dataFolder, DATABASE_COPY) : undefined);
   const counted = async (): Promise<HandoverManifest> => {
@@ -76,8 +103,8 @@ export function createGiver(options: GiverOptions): Handover {
       return state;
     },
     begin(device, by) {
-      if (state.phase === 'asked' || state.phase === 'copying' || state.phase === 'frozen')
-        throw new LanyardError({ code: 'CONFLICT', message: `Coordination is being handed over to ${state.to} already.` });
+      if (isUnderWay()) throw new LanyardError({ code: 'CONFLICT', message: `Coordination is being handed over to ${state.to} already.` });
+      if (isStopping) throw new LanyardError({ code: 'CONFLICT', message: 'A move is being taken back.', hint: 'Try again soon.' });
       options.ask(device, by);
       asker = by;
       state = { ...NOTHING, phase: 'asked', to: device, message: 'The other device was asked.' };
@@ -111,10 +138,10 @@ export function createGiver(options: GiverOptions): Handover {
       if (state.phase !== 'frozen') {
         state = { ...state, phase: 'frozen', message: 'The farm stands still while the rest is copied.' };
         try {
-          await options.freeze(to, asker ?? by);
-          await options.copyDatabase(join(dataFolder, DATABASE_COPY));
+          await stopFarm(to, asker ?? by);
         } catch (error) {
-          fail((error as Error).message);
+          if (isUnderWay()) fail((error as Error).message);
+          else goOn();
           throw error;
         }
       }
@@ -123,15 +150,19 @@ export function createGiver(options: GiverOptions): Handover {
     async complete(by, peerAddress) {
       const device = admit(by);
       if (state.phase !== 'frozen') throw new LanyardError({ code: 'CONFLICT', message: 'freeze comes before complete' });
+      if (isStopping || isMoving) throw new LanyardError({ code: 'CONFLICT', message: 'what was asked for before is still being done' });
       giveUp();
       let chain: readonly SignedRoster[];
+      isMoving = true;
       try {
         chain = await options.move(device, peerAddress, asker ?? by);
       } catch (error) {
+        isMoving = false;
         // The new roster is not on disk, so nothing has moved.
         fail((error as Error).message);
         throw error;
       }
+      isMoving = false;
       state = { ...state, phase: 'done', doneBytes: state.totalBytes, message: 'The other device coordinates now.' };
       logger.info('coordination was handed over', { to: device, address: peerAddress });
       await rm(join(dataFolder, DATABASE_COPY), { force: true });
@@ -139,7 +170,14 @@ export function createGiver(options: GiverOptions): Handover {
     },
     abandon(by, reason) {
       admit(by);
+      assertNotMoving();
       fail(`the other device gave up: ${reason}`);
+    },
+    cancel(by) {
+      if (!isUnderWay()) throw new LanyardError({ code: 'CONFLICT', message: 'Coordination is not being handed over.' });
+      assertNotMoving();
+      fail(`${by.subject} took the move back`);
+      return state;
     },
   };
 }

@@ -100,4 +100,6 @@ export interface Handover {
   complete(by: Identity, peerAddress: string): Promise<readonly SignedRoster[]>;
   /** The device that was asked cannot go on: this one does. */
   abandon(by: Identity, reason: string): void;
+  /** A person takes the move back. @throws LanyardError CONFLICT when there is none, or when it is past its turning point */
+  cancel(by: Identity): HandoverState;
 }

@@ -131,4 +131,21 @@ describe('a farm that stands still', () => {
     expect((await submit()).id).toBeGreaterThan(job.id);
     await expect(complete()).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
+
+  test('goes on when an administrator takes the move back, and the device that was asked gets nothing any more', async () => {
+    const cancel = () => farm.client.call('cancelMove');
+    await expect(cancel()).rejects.toMatchObject({ code: 'CONFLICT' });
+    const job = await submit();
+    await begin();
+    await manifest();
+    await freeze();
+    await expect(submit()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await cancel()).toMatchObject({ phase: 'failed', message: 'Coordination stays here: local administrator took the move back.' });
+    expect((await submit()).id).toBeGreaterThan(job.id);
+    for (const asked of [manifest(), freeze(), complete()]) await expect(asked).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const { entries } = await farm.client.call('audit', { query: { limit: 10 } });
+    const noted = entries.filter(({ event }) => event.startsWith('coordinator-'));
+    expect(noted).toMatchObject([{ event: 'coordinator-stayed', target: taker.identity.id }, { event: 'coordinator-moved' }]);
+    expect(await phase()).toBe('failed');
+  });
 });

@@ -58,6 +58,11 @@ export function trustHandlers({ membership, handover }: ApiContext): HandlersOf<
     }),
     moveCoordinator: ({ body, identity }) => handover.begin(body.device, identity),
     coordinatorState: () => handover.state,
+    cancelMove({ identity }) {
+      const state = handover.cancel(identity);
+      membership.record('coordinator-stayed', identity.subject, state.to === null ? {} : { target: state.to });
+      return state;
+    },
     handoverManifest: ({ identity }) => handover.manifest(identity),
     async handoverFile({ query, identity }) {
       const { bytes, content } = await handover.file(identity, query.path, query.offset);
