@@ -25,7 +25,7 @@ const ALLOWED = {
     'electron/version.ts',
     'electron/api/client.ts',
     'electron/machine',
-    'electron/files/zip.ts',
+    'electron/files/threads/file-threads.ts',
     'electron/executor/engine-state.ts',
     // Both find the same data folder, and the same settings in it.
     'electron/cli/data-folder.ts',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JOB_FILE, jobSpecSchema } from '../../shared/job.ts';
 import type { Client } from '../api/client.ts';
-import { zipFolder } from '../files/zip.ts';
+import { fileThreads } from '../files/threads/file-threads.ts';
 
 /** Frames of the job that comes with the app: enough to see it spread and finish, on any machine, in a minute. */
 const FRAMES = '1-12';
@@ -18,7 +18,7 @@ export async function submitSample(client: Client, folder: string, isHostAllowed
   const temporary = await mkdtemp(join(tmpdir(), 'lanyard-sample-'));
   try {
     const zip = join(temporary, 'input.zip');
-    await zipFolder(folder, zip);
+    await fileThreads.zipFolder(folder, zip);
     const { blob } = await client.uploadBlob(zip);
     const tasks = { kind: 'frames', frames: FRAMES } as const;
     const image = isHostAllowed ? null : 'node:24-slim';

@@ -20,11 +20,11 @@ export async function uploadFile(context: Context, client: Client, path: string)
 
 /** Packs a folder into a zip, which is removed again, and uploads it. */
 export async function uploadFolder(context: Context, client: Client, path: string): Promise<BlobId> {
-  const { zipFolder } = await import('../files/zip.ts');
+  const { fileThreads } = await import('../files/threads/file-threads.ts');
   const temporary = await mkdtemp(join(tmpdir(), 'lanyard-'));
   try {
     const zip = join(temporary, 'input.zip');
-    const { skipped } = await zipFolder(path, zip, {
+    const { skipped } = await fileThreads.zipFolder(path, zip, {
       signal: context.signal,
       progress: (done, total) => context.terminal.progress(`packing ${formatBytes(done)} of ${formatBytes(total)}`),
     });

@@ -32,6 +32,12 @@ export interface FileWork {
   readJobFile(path: string): Promise<{ readonly text: string; readonly folder: string } | undefined>;
   /** Packs as it is read, uncompressed. The stream fails when a file is gone or a name is refused. */
   zip(entries: readonly ZipEntry[]): Promise<Readable>;
+  /** See `files/zip.ts`. @returns what went in, and the paths that were left out */
+  zipFolder(
+    folder: string,
+    outFile: string,
+    options?: { readonly signal?: AbortSignal; readonly progress?: (done: number, total: number) => void },
+  ): Promise<{ readonly skipped: readonly string[]; readonly files: number; readonly bytes: number }>;
 }
 
 export type ThumbnailSize = 'small' | 'large';

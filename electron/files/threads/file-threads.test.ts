@@ -9,7 +9,6 @@ import { startBlobServer } from '../../../tests/fakes/blob-server.ts';
 import { createBlobTransfer } from '../../link/transfer.ts';
 import { openBlobs } from '../blobs.ts';
 import { temporaryFolder } from '../testing/temporary-folder.ts';
-import { zipFolder } from '../zip.ts';
 import { fileThreads } from './file-threads.ts';
 
 const CONTENT = Buffer.alloc(3 * 1024 * 1024, 'some bytes of a picture ');
@@ -34,7 +33,7 @@ async function sceneZip(): Promise<{ readonly zip: string; readonly folder: stri
     await writeFile(join(folder, 'scene', name, 'content'), CONTENT);
   }
   const zip = join(folder, 'scene.zip');
-  await zipFolder(join(folder, 'scene'), zip);
+  await fileThreads.zipFolder(join(folder, 'scene'), zip);
   return { zip, folder };
 }
 
@@ -68,6 +67,21 @@ describe('work on files', () => {
     expect(await fileThreads.extractZip(zip, tree, { progress: (done, total) => seen.push(total - done) })).toBe(2 * CONTENT.length);
     expect(seen.at(-1)).toBe(0);
     expect(await readFile(join(tree, 'b', 'content'))).toEqual(CONTENT);
+  });
+
+  it('packs a folder, and tells how far it is', async () => {
+    const { folder } = await sceneZip();
+    const [out, seen]: [string, number[]] = [join(folder, 'again.zip'), []];
+    const packed = await fileThreads.zipFolder(join(folder, 'scene'), out, { progress: (done, total) => seen.push(total - done) });
+    expect(packed).toEqual({ skipped: [], files: 2, bytes: 2 * CONTENT.length });
+    expect(seen.at(-1)).toBe(0);
+    expect(await readFile(out)).toEqual(await readFile(join(folder, 'scene.zip')));
+    const stop = new AbortController();
+    const progress = () => stop.abort(new Error('not wanted any more'));
+    await expect(fileThreads.zipFolder(join(folder, 'scene'), out, { signal: stop.signal, progress })).rejects.toThrow(
+      'not wanted any more',
+    );
+    expect((await readdir(folder)).sort()).toEqual(['scene', 'scene.zip']);
   });
 
   it('streams a zip of files', async () => {

@@ -22,6 +22,7 @@ export const fileThreads: FileWork = {
   extractZip: (path, folder, options) => inThread('extractZip', { path, folder }, options),
   readJobFile: (path) => inThread('readJobFile', { path }),
   zip: (entries) => inThread('zip', { entries }),
+  zipFolder: (folder, outFile, options) => inThread('zipFolder', { folder, outFile }, options),
 };
 
 interface Options {

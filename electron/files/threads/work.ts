@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { ZipEntry } from '../../ports/files.ts';
 import { hashFile } from '../hash.ts';
 import { checkZip, extractZip, readJobFile } from '../unzip.ts';
-import { zipStream } from '../zip.ts';
+import { zipFolder, zipStream } from '../zip.ts';
 
 const READ_BYTES = 256 * 1024;
 
@@ -22,6 +22,8 @@ export const WORK = {
   readJobFile: ({ path }: { readonly path: string }) => readJobFile(path),
   zip: async ({ entries }: { readonly entries: readonly ZipEntry[] }): Promise<Readable> =>
     zipStream(entries.map(({ name, path, bytes }) => ({ name, bytes, read: () => createReadStream(path, { highWaterMark: READ_BYTES }) }))),
+  zipFolder: ({ folder, outFile }: { readonly folder: string; readonly outFile: string }, surroundings: Surroundings) =>
+    zipFolder(folder, outFile, surroundings),
 } as const;
 
 type Work = typeof WORK;
