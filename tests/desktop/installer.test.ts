@@ -21,7 +21,7 @@ test.beforeAll(async () => {
   test.setTimeout(180_000);
   if (process.platform !== 'linux' || (await lacks('dpkg-deb'))) test.skip(true, 'a .deb is made by dpkg-deb');
   app = await packApp();
-  deb = await app.deb();
+  deb = await app.deb('-c.extraMetadata.homepage=https://studio.example/lanyard', '-c.linux.maintainer=Ines <ines@studio.example>');
 });
 test.afterAll(async () => {
   await home?.remove();
@@ -38,6 +38,8 @@ async function lacks(program: string): Promise<boolean> {
 test('it names what it needs, opens zips and invites, and brings icons and terms', async () => {
   const { stdout: fields } = await run('dpkg-deb', ['--field', deb]);
   expect(fields).toMatch(/^Package: lanyard$/m);
+  expect(fields).toMatch(/^Homepage: https:\/\/studio\.example\/lanyard$/m);
+  expect(fields).toMatch(/^Maintainer: Ines <ines@studio\.example>$/m);
   for (const library of ['libgtk-3-0', 'libnss3', 'libgbm1', 'libasound2', 'libnotify4', 'libsecret-1-0'])
     expect(fields).toContain(library);
   const folder = join((app as PackagedApp).folder, '../extracted');

@@ -261,7 +261,7 @@ for (const { what, isOwn, expected } of [
   { what: 'one that another key signed is refused', isOwn: false, expected: 'The update is not signed by the key that this app trusts' },
 ])
   test(`it looks for updates where its settings say: ${what}`, async () => {
-    const feed = await startFeed('99.0.0', isOwn);
+    const feed = await startFeed('99.0.0', { isOwn });
     try {
       const home = await install({ settings: { desktop: { updates: 'ask', updateUrl: feed.url, updateKey: feed.updateKey } } });
       start(home, ['--hidden']);
@@ -271,6 +271,45 @@ for (const { what, isOwn, expected } of [
       feed.close();
     }
   });
+
+/** As the start of an AppImage does it. What the tool for that format would lay around the program is not there: the file is a script. */
+async function startAppImage(updates: { readonly installer: Buffer; readonly named?: Buffer }) {
+  const feed = await startFeed('99.0.0', updates);
+  const home = await install({ settings: { desktop: { updates: 'automatic', updateUrl: feed.url, updateKey: feed.updateKey } } });
+  const appImage = join(home.folder, 'Lanyard.AppImage');
+  await writeFile(appImage, 'the old one');
+  return { feed, home, appImage, one: start(home, ['--hidden'], { APPIMAGE: appImage }) };
+}
+
+test('an update is fetched from a feed that is signed, is told to be ready, and takes the place of the app when that ends', async () => {
+  const installer = Buffer.from('#!/bin/sh\necho "installed: $APPIMAGE_EXIT_AFTER_INSTALL" > "$APPIMAGE.log"\n');
+  const { feed, home, appImage, one } = await startAppImage({ installer });
+  try {
+    const ready = ['Lanyard 99.0.0 is ready: It comes with the next start of the app.'];
+    await expect.poll(() => home.session.notices, { timeout: 45_000 }).toEqual(ready);
+    // Nothing that is not signed is read besides, and what is fetched is held to its hash.
+    expect(feed.asked).toEqual(['/feed/latest-linux.yml', '/feed/latest-linux.yml.sig', '/feed/Lanyard.AppImage']);
+    expect(await readFile(appImage, 'utf8')).toBe('the old one');
+    await home.session.chooseInTray('Quit Lanyard');
+    expect(await one.ended).toEqual([0, null]);
+    expect(await readFile(appImage)).toEqual(installer);
+    expect(await readFile(`${appImage}.log`, 'utf8')).toBe('installed: true\n');
+  } finally {
+    feed.close();
+  }
+});
+
+test('an update that is not what the signed feed names is thrown away', async () => {
+  const { feed, home, appImage, one } = await startAppImage({ installer: Buffer.from('another'), named: Buffer.from('as named') });
+  try {
+    await expect.poll(() => home.log(), { timeout: 45_000 }).toMatch(/the look for updates failed.*sha512 checksum mismatch/);
+    expect(await one.end()).toEqual([0, null]);
+    expect(home.session.notices).toEqual([]);
+    expect(await readFile(appImage, 'utf8')).toBe('the old one');
+  } finally {
+    feed.close();
+  }
+});
 
 test('it is no Node for others, and opens no inspector', async () => {
   const home = await install();

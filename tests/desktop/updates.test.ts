@@ -9,7 +9,7 @@ for (const { what, version, isOwn, updates, expected } of [
   { what: 'a lab that switches updates off is left in peace', version: '99.0.0', isOwn: true, updates: 'off', expected: 'not asked' },
 ] as const)
   test(`the look for updates: ${what}`, async () => {
-    const feed = await startFeed(version, isOwn);
+    const feed = await startFeed(version, { isOwn });
     const home = await createHome({ settings: { desktop: { updates, updateUrl: feed.url, updateKey: feed.updateKey } } });
     try {
       await home.start(['--hidden']);

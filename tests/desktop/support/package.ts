@@ -16,8 +16,11 @@ const REPOSITORY = join(import.meta.dirname, '../../..');
 export interface PackagedApp {
   readonly folder: string;
   readonly executable: string;
-  /** @returns the installer that electron-builder makes of it; the one tool that it would download is ours (`fpm.mjs`) */
-  deb(): Promise<string>;
+  /**
+   * @param settings of electron-builder, as a release gives them
+   * @returns the installer that electron-builder makes of it; the one tool that it would download is ours (`fpm.mjs`)
+   */
+  deb(...settings: readonly string[]): Promise<string>;
   start(home: Home, args?: readonly string[], environment?: Readonly<Record<string, string>>): RunningPackage;
   remove(): Promise<void>;
 }
@@ -66,8 +69,8 @@ export async function packApp(): Promise<PackagedApp> {
   return {
     folder,
     executable: join(folder, 'lanyard-desktop'),
-    async deb() {
-      await build('deb', '--prepackaged', folder);
+    async deb(...settings) {
+      await build('deb', '--prepackaged', folder, ...settings);
       const made = (await readdir(join(work, 'dist'))).find((name) => name.endsWith('.deb'));
       if (made === undefined) throw new Error('no .deb was made');
       return join(work, 'dist', made);
