@@ -15,6 +15,8 @@ import { type FarmState, jobChanged } from './state.ts';
 
 /** Lets those go on whose first tasks have all ended and that ask nobody; the others are told of, and wait. */
 export function settleCanaries(farm: FarmState): void {
+  // To clear a set makes a new table for it, empty or not; this is asked at every step.
+  if (farm.canaries.size === 0) return;
   for (const job of farm.canaries) {
     const canary = job.activity?.canary;
     if (canary === null || canary === undefined || farm.jobs.get(job.id) !== job) continue;

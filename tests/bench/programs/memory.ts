@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createFarm, step } from '../../../electron/core/step.ts';
+import { keepNewObjectsYoung } from '../../../electron/machine/collector.ts';
 import type { JobId } from '../../../shared/ids.ts';
 import { CORE_CONFIG, newJob } from '../core.ts';
 import { programOptions, serve } from '../programs.ts';
@@ -31,6 +32,7 @@ async function occupied(): Promise<MemoryAnswer> {
   return { heapBytes: heapUsed + external, residentBytes: rss };
 }
 
+keepNewObjectsYoung();
 const { jobs, tasksPerJob } = programOptions<MemoryOptions>();
 const before = await occupied();
 const farm = createFarm(CORE_CONFIG);

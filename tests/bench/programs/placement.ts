@@ -1,6 +1,7 @@
 import type { CoordinatorEffect } from '../../../electron/core/effects.ts';
 import type { CoordinatorEvent, Now } from '../../../electron/core/events.ts';
 import { createFarm, step } from '../../../electron/core/step.ts';
+import { keepNewObjectsYoung } from '../../../electron/machine/collector.ts';
 import type { JobId, NodeId } from '../../../shared/ids.ts';
 import { COMPLETED, CORE_CONFIG, newJob, newNode } from '../core.ts';
 import { programOptions, serve } from '../programs.ts';
@@ -24,6 +25,7 @@ const BLOCK = 200;
 
 type Assigned = Extract<CoordinatorEffect, { type: 'assign' }>;
 
+keepNewObjectsYoung();
 const { nodes, tasks } = programOptions<PlacementOptions>();
 const farm = createFarm(CORE_CONFIG);
 /** Attempts that run, the oldest at `oldest`. */
