@@ -1,3 +1,5 @@
+import { PassingMap } from './passing-map.ts';
+
 /** Remembers what was put in or asked for lately: the newest `least` entries for certain, and never more than twice as many. */
 export interface Recent<Key, Value> {
   get(key: Key): Value | undefined;
@@ -10,14 +12,14 @@ export interface Recent<Key, Value> {
  * one Map instead costs more the more have been dropped before, because a Map walks over the holes that they left.
  */
 export function createRecent<Key, Value>(least: number): Recent<Key, Value> {
-  let younger = new Map<Key, Value>();
-  let older = new Map<Key, Value>();
+  let younger = new PassingMap<Key, Value>();
+  let older = new PassingMap<Key, Value>();
 
   const set = (key: Key, value: Value): void => {
     younger.set(key, value);
     if (younger.size < least) return;
     older = younger;
-    younger = new Map();
+    younger = new PassingMap();
   };
 
   return {

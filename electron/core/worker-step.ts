@@ -3,6 +3,7 @@ import type { EndReason } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { Availability } from '../../shared/node.ts';
 import type { OwnerLevel } from '../../shared/owner.ts';
+import { PassingMap } from '../../shared/passing-map.ts';
 import type { Assignment, AttemptEnd, Work } from '../../shared/protocol.ts';
 import type { Now } from './events.ts';
 import type { HeldAttempts, WorkerEffect, WorkerEvent } from './worker-events.ts';
@@ -55,11 +56,19 @@ export interface WorkerState {
   level: Exclude<OwnerLevel, 'return'>;
   availability: Availability;
   /** In the order of their assignment. */
-  readonly attempts: Map<AttemptId, WorkerAttempt>;
+  readonly attempts: PassingMap<AttemptId, WorkerAttempt>;
 }
 
 export function createWorkerState(config: WorkerConfig): WorkerState {
-  return { config, connected: false, closing: undefined, saidGoodbye: false, level: 'run', availability: 'available', attempts: new Map() };
+  return {
+    config,
+    connected: false,
+    closing: undefined,
+    saidGoodbye: false,
+    level: 'run',
+    availability: 'available',
+    attempts: new PassingMap(),
+  };
 }
 
 /** Tells the worker what happened, and returns what is to be done about it, in this order. */

@@ -1,4 +1,5 @@
 import type { AttemptId } from '../../shared/ids.ts';
+import { PassingMap } from '../../shared/passing-map.ts';
 
 interface Running {
   /** CPU cores that it may use. */
@@ -14,7 +15,7 @@ interface Running {
  * for any more: it counts with all that it was allowed, so that short tasks are not taken for the owner's work.
  */
 export class TaskCpu {
-  private readonly running = new Map<AttemptId, Running>();
+  private readonly running = new PassingMap<AttemptId, Running>();
   private endedMs = 0;
 
   began(attempt: AttemptId, cpu: number, cpuMs: Running['cpuMs'], nowMs: number): void {

@@ -1,6 +1,7 @@
 import type { AttemptId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeDescription } from '../../shared/node.ts';
+import { PassingMap } from '../../shared/passing-map.ts';
 import {
   type Assignment,
   type AttemptEnd,
@@ -93,7 +94,7 @@ class Worker implements WorkerDaemon {
   readonly refused: Promise<string>;
   private readonly options: WorkerOptions;
   private readonly state;
-  private readonly held = new Map<AttemptId, Held>();
+  private readonly held = new PassingMap<AttemptId, Held>();
   private readonly tools: AttemptTools;
   private link!: LinkClient;
   private executors: readonly Executor[] = [];
@@ -102,7 +103,7 @@ class Worker implements WorkerDaemon {
   private deadline: { readonly at: number; readonly dispose: Dispose } | undefined;
   private turnEnd: NodeJS.Immediate | undefined;
   /** What attempts are at: told at the end of the turn, unless something newer is said of them before. */
-  private readonly phases = new Map<AttemptId, Report>();
+  private phases = new Map<AttemptId, Report>();
   private heartbeat: Dispose = () => undefined;
   private heartbeatMs = 0;
   private executorCheck: Dispose = () => undefined;
@@ -204,8 +205,9 @@ class Worker implements WorkerDaemon {
 
   private endTurn(): void {
     this.turnEnd = undefined;
-    for (const report of this.phases.values()) this.link.send({ type: 'reports', reports: [report] });
-    this.phases.clear();
+    const { phases } = this;
+    if (phases.size > 0) this.phases = new Map();
+    for (const report of phases.values()) this.link.send({ type: 'reports', reports: [report] });
     this.armDeadline();
   }
 
