@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { LanyardError } from '../../shared/errors.ts';
 import type { AttemptId } from '../../shared/ids.ts';
@@ -8,6 +9,7 @@ import type { Endpoint, LinkClient, LinkClientHandlers } from '../ports/link.ts'
 import type { Clock, Dispose, Logger } from '../ports/system.ts';
 import { decodeCoordinatorMessage, LINK_PATH } from './codec.ts';
 import { CLOSE, closeText } from './connection.ts';
+import { LOOK_MS, localAddresses, watchLocalAddress } from './local-address.ts';
 import { encodeLogFrame } from './log-frame.ts';
 import { createOutbox } from './outbox.ts';
 
@@ -27,11 +29,13 @@ const PAUSES: ReconnectPauses = { firstMs: 250, longestMs: 15_000, stableMs: 60_
 const TRIES_OF_A_FAULT = 3;
 const CONNECT_TIMEOUT_MS = 10_000;
 const WELCOME_TIMEOUT_MS = 30_000;
-const PING_MS = 15_000;
+/** In looks at the addresses of this machine: 15 s. */
+const LOOKS_PER_PING = 10;
 const CLOSE_TIMEOUT_MS = 2_000;
 const SURE_REFUSALS = 2;
 /** Connections whose other end has shown the key that was expected. */
 const keyed = new WeakSet<WebSocket>();
+const sockets = new WeakMap<WebSocket, Socket>();
 
 export interface LinkClientOptions {
   /** Where to try next; undefined: nowhere is known at the moment. */
@@ -42,6 +46,8 @@ export interface LinkClientOptions {
   /** Evenly from 0 to below 1. */
   readonly random: () => number;
   readonly reconnect?: Partial<ReconnectPauses>;
+  /** The addresses of this machine, as they are now. */
+  readonly readAddresses?: typeof localAddresses;
 }
 
 /**
@@ -153,7 +159,10 @@ class Client implements LinkClient {
       perMessageDeflate: false,
       followRedirects: false,
       finishRequest(request) {
-        request.once('socket', (socket) => socket.once('secureConnect', () => keyed.add(webSocket)));
+        request.once('socket', (socket) => {
+          sockets.set(webSocket, socket);
+          socket.once('secureConnect', () => keyed.add(webSocket));
+        });
         request.end();
       },
     });
@@ -221,22 +230,23 @@ class Client implements LinkClient {
       this.#state = 'up';
       this.#upSinceMs = this.#options.clock.elapsedMs();
       this.#heard = true;
-      this.#planPing(webSocket);
+      const socket = sockets.get(webSocket);
+      const isCutOff = socket === undefined ? () => false : watchLocalAddress(socket, this.#options.readAddresses ?? localAddresses);
+      this.#lookAfter(webSocket, isCutOff, LOOKS_PER_PING);
       this.#options.handlers.welcome(message);
     } else if (message.type !== 'welcome' && this.#state === 'up') this.#options.handlers.message(message);
     else this.#lost(webSocket, `the coordinator sent "${message.type}" out of turn`, false);
   }
 
-  /** A coordinator that shows no sign of life between two pings is taken for dead. */
-  #planPing(webSocket: WebSocket): void {
-    this.#timer = this.#options.clock.after(PING_MS, () => {
-      if (!this.#heard) {
-        this.#lost(webSocket, 'the coordinator does not answer', false);
-        return;
-      }
+  /** A coordinator that shows no sign of life between two pings is taken for dead, and a connection from an address that is gone for lost. */
+  #lookAfter(webSocket: WebSocket, isCutOff: () => boolean, looks: number): void {
+    this.#timer = this.#options.clock.after(LOOK_MS, () => {
+      if (isCutOff()) return this.#lost(webSocket, 'this machine no longer has the address from which it was connected', false);
+      if (looks > 1) return this.#lookAfter(webSocket, isCutOff, looks - 1);
+      if (!this.#heard) return this.#lost(webSocket, 'the coordinator does not answer', false);
       this.#heard = false;
       webSocket.ping();
-      this.#planPing(webSocket);
+      this.#lookAfter(webSocket, isCutOff, LOOKS_PER_PING);
     });
   }
 

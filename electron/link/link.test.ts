@@ -12,6 +12,7 @@ import {
 } from '../../tests/fakes/link-world.ts';
 import { startTcpProxy, type TcpProxy } from '../../tests/fakes/tcp-proxy.ts';
 import type { Clock } from '../ports/system.ts';
+import { LOOK_MS } from './local-address.ts';
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -166,8 +167,8 @@ describe('pauses between attempts to connect', () => {
       wallMs: () => 0,
       elapsedMs: () => now.elapsedMs,
       after(ms, callback) {
-        // Longer ones are no pauses but the limits of the handshake and the pings.
-        if (ms >= 15_000) return () => {};
+        // Others are no pauses but the limits of the handshake, and looks after a connection that stands.
+        if (ms >= 15_000 || ms === LOOK_MS) return () => {};
         pauses.push(ms);
         const handle = setImmediate(callback);
         return () => clearImmediate(handle);
@@ -237,6 +238,17 @@ describe('a worker', () => {
     between.pause();
     expect(await node.closed.at(0)).toEqual({ reason: 'the coordinator does not answer', final: false });
     between.resume();
+    await node.welcomes.at(1);
+  });
+
+  it('notices that its machine has lost the address from which it is connected, and comes back from another', async () => {
+    const farm = await coordinator();
+    let addresses = new Set(['127.0.0.1', '192.0.2.7']);
+    const node = worker(farm.port, 'node-1', { clock: fastClock, readAddresses: () => addresses });
+    await node.welcomes.at(0);
+    addresses = new Set(['192.0.2.7']);
+    const reason = 'this machine no longer has the address from which it was connected';
+    expect(await node.closed.at(0)).toEqual({ reason, final: false });
     await node.welcomes.at(1);
   });
 
