@@ -16,6 +16,9 @@ export function useFollowHand(onFollow: (following: boolean) => void) {
   const isDownward = useRef(false);
   const touchAt = useRef(0);
   const holdsScrollbar = useRef(false);
+  /** Where the end was when the hand, or what it moved, was last seen: lines that came since do not take the end away from under it. */
+  const knownEnd = useRef(0);
+  const hasReachedEnd = useRef(false);
   const pause = () => {
     isDownward.current = false;
     // At once: a line that is rendered before the pause would move the log again.
@@ -23,11 +26,14 @@ export function useFollowHand(onFollow: (following: boolean) => void) {
   };
   const goDown = (element: HTMLElement) => {
     isDownward.current = true;
+    knownEnd.current = element.scrollHeight;
     if (isAtEnd(element)) onFollow(true);
   };
   const release = (element: HTMLElement) => {
-    if (holdsScrollbar.current) goDown(element);
+    if (!holdsScrollbar.current) return;
     holdsScrollbar.current = false;
+    if (hasReachedEnd.current) onFollow(true);
+    else goDown(element);
   };
   return {
     onWheel(event: WheelEvent<HTMLElement>) {
@@ -53,6 +59,8 @@ export function useFollowHand(onFollow: (following: boolean) => void) {
     onPointerDown(event: PointerEvent<HTMLElement>) {
       // A press on no line is one on the scrollbar; the middle button scrolls wherever the mouse then goes.
       holdsScrollbar.current = event.target === event.currentTarget && event.pointerType === 'mouse';
+      hasReachedEnd.current = false;
+      knownEnd.current = event.currentTarget.scrollHeight;
       if (holdsScrollbar.current || event.button === 1) pause();
     },
     onPointerMove(event: PointerEvent<HTMLElement>) {
@@ -64,11 +72,13 @@ export function useFollowHand(onFollow: (following: boolean) => void) {
     onPointerUp: (event: PointerEvent<HTMLElement>) => release(event.currentTarget),
     /** To be called when the element has scrolled. An upward move that is still on its way when the hand says End must not pause. */
     scrolled(element: HTMLElement) {
-      if (isDownward.current && isAtEnd(element)) onFollow(true);
+      hasReachedEnd.current = isAtEnd(element, Math.min(knownEnd.current, element.scrollHeight));
+      knownEnd.current = element.scrollHeight;
+      if (isDownward.current && hasReachedEnd.current) onFollow(true);
     },
   };
 }
 
-function isAtEnd({ scrollTop, clientHeight, scrollHeight }: HTMLElement): boolean {
-  return scrollTop + clientHeight >= scrollHeight - END_PIXELS;
+function isAtEnd({ scrollTop, clientHeight, scrollHeight }: HTMLElement, end = scrollHeight): boolean {
+  return scrollTop + clientHeight >= end - END_PIXELS;
 }
