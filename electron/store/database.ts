@@ -26,8 +26,11 @@ export interface OpenDatabase {
 
 /** Waits this long for another program that reads the file, a person's `sqlite3` say. */
 const BUSY_TIMEOUT_MS = 5_000;
-/** Pages in the log (4 KiB each) before they are carried into the database: rows that change often are then carried once. */
-const CHECKPOINT_PAGES = 2_048;
+/**
+ * Pages in the log (4 KiB each) before they are carried into the database: enough that rows which change often are carried once, and so
+ * few that the turn which carries them is not much longer than others.
+ */
+const CHECKPOINT_PAGES = 1_024;
 
 /**
  * Opens the database for this process alone, checked and brought up to date; makes a new one only where there never

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash as digest, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { invalid, LanyardError } from '../../shared/errors.ts';
@@ -110,7 +110,7 @@ function isExpired({ expiresAt }: StoredToken, nowMs: number): boolean {
 }
 
 function hash(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+  return digest('sha256', token);
 }
 
 async function read(path: string): Promise<StoredToken[]> {
