@@ -4,10 +4,10 @@ import { quitQuestion } from './texts.ts';
 it('asks before the end about as many tasks as run', () => {
   expect(quitQuestion(1)).toMatchObject({
     message: 'One task is running on this machine.',
-    detail: expect.stringContaining('it stops and starts over elsewhere'),
+    detail: expect.stringContaining('the task stops and starts over elsewhere'),
   });
   expect(quitQuestion(3)).toMatchObject({
     message: '3 tasks are running on this machine.',
-    detail: expect.stringContaining('once they have ended'),
+    detail: expect.stringContaining('once the tasks have ended'),
   });
 });

@@ -90,15 +90,12 @@ export function updateNotice(version: string, isReady: boolean): NoticeText {
 
 /** @param tasks that run here */
 export function quitQuestion(tasks: number): { readonly message: string; readonly detail: string } {
-  return tasks === 1
-    ? {
-        message: 'One task is running on this machine.',
-        detail: `If Lanyard quits now, it stops and starts over elsewhere, ${LATER} once it has ended.`,
-      }
-    : {
-        message: `${tasks} tasks are running on this machine.`,
-        detail: `If Lanyard quits now, they stop and start over elsewhere, ${LATER} once they have ended.`,
-      };
+  const [running, stop, end] =
+    tasks === 1
+      ? ['One task is running', 'the task stops and starts over', 'the task has ended']
+      : [`${tasks} tasks are running`, 'the tasks stop and start over', 'the tasks have ended'];
+  return {
+    message: `${running} on this machine.`,
+    detail: `If Lanyard quits now, ${stop} elsewhere, or here when Lanyard runs again. Lanyard can also take no new work and quit once ${end}.`,
+  };
 }
-
-const LATER = 'or here when Lanyard runs again. It can also take no new work and quit';

@@ -48,6 +48,8 @@ test('it names what it needs, opens zips and invites, and brings icons and terms
   const text = await readFile(entry, 'utf8');
   expect(text).toMatch(/^Exec=\/opt\/Lanyard\/lanyard-desktop %U$/m);
   expect(text).toMatch(/^MimeType=application\/zip;x-scheme-handler\/lanyard;$/m);
+  // By this a launcher knows its windows: of the name in `package.json`, as the Electron that ships gives it to them.
+  expect(text).toMatch(/^StartupWMClass=lanyard-desktop$/m);
   // What a zip is, the system knows; a package of ours must not say it anew.
   expect(existsSync(join(folder, 'usr/share/mime'))).toBe(false);
   const sizes = await readdir(join(folder, 'usr/share/icons/hicolor'));

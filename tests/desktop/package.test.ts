@@ -192,7 +192,7 @@ test('a click on its picture in the tray opens the window, and one on the notice
   const opened = windows.waitForEvent('page');
   await session.clickTray();
   const window = await opened;
-  await expect(window.getByRole('heading', { name: 'Jobs' })).toBeVisible();
+  await expect(window.getByRole('heading', { name: 'Jobs', exact: true })).toBeVisible();
   session.clickNotice(0);
   await expect(window.getByRole('heading', { name: 'told' })).toBeVisible();
   expect(await stateOf(home, id)).toBe('COMPLETED');
