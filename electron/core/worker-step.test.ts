@@ -357,6 +357,11 @@ describe('the owner of the machine', () => {
     expect(refusalOf(send(assigned(third)))).toEqual(['the owner of the machine shares no more than 2 tasks at once']);
     send({ type: 'finished', attempt: SECOND, end: completed });
     expect(refusalOf(send(assigned(third)))).toEqual([]);
+    send({ type: 'finished', attempt: third, end: completed });
+    // Those of one message count too.
+    expect(refusalOf(send(assigned('7.3.1' as AttemptId, '7.4.1' as AttemptId)))).toEqual([
+      'the owner of the machine shares no more than 2 tasks at once',
+    ]);
     const one = worker(LIMITS.timeoutMs, { attempts: 9, cpu: 2.5, ramMb: 160 });
     one.send({ type: 'connected', stop: [] });
     const large = (requirements: Partial<Work['requirements']>): WorkerEvent => ({

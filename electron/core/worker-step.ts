@@ -82,7 +82,7 @@ export function workerStep(state: WorkerState, event: WorkerEvent, now: Now): Wo
       state.connected = false;
       break;
     case 'assigned':
-      for (const assignment of event.attempts) assign(state, assignment, event.work, effects);
+      assignAll(state, event, effects);
       runWaiting(state, effects);
       break;
     case 'stop': {
@@ -164,7 +164,14 @@ function disown(state: WorkerState, id: AttemptId, effects: WorkerEffect[]): voi
   askToEnd(state, attempt, 'node-lost', state.config.stopGraceMs, effects);
 }
 
-function assign(state: WorkerState, assignment: Assignment, works: readonly Work[], effects: WorkerEffect[]): void {
+function assignAll(state: WorkerState, { work, attempts }: Extract<WorkerEvent, { type: 'assigned' }>, effects: WorkerEffect[]): void {
+  const works = new Map(work.map((one) => [one.job, one]));
+  const held = heldShare(state);
+  for (const assignment of attempts) assign(state, assignment, works, held, effects);
+}
+
+/** @param held what all attempts hold that were taken before */
+function assign(state: WorkerState, assignment: Assignment, works: ReadonlyMap<number, Work>, held: Share, effects: WorkerEffect[]): void {
   const id = assignment.attempt;
   // A held attempt is named again when the coordinator cannot know whether the first message arrived.
   if (state.attempts.has(id)) return;
@@ -180,12 +187,12 @@ function assign(state: WorkerState, assignment: Assignment, works: readonly Work
     return;
   }
   const job = parseAttemptId(id)?.job;
-  const work = works.find((candidate) => candidate.job === job);
+  const work = job === undefined ? undefined : works.get(job);
   if (work === undefined) {
     refuse(id, 'infrastructure', 'the assignment came without a description of its job', effects);
     return;
   }
-  const excess = overShare(state, work.requirements);
+  const excess = addToShare(held, work.requirements, state.config.shared);
   if (excess !== undefined) {
     refuse(id, 'limit-unavailable', `the owner of the machine shares no more than ${excess}`, effects);
     return;
@@ -205,22 +212,37 @@ function assign(state: WorkerState, assignment: Assignment, works: readonly Work
   });
 }
 
-/**
- * Attempts that the coordinator has given up do not count: what comes after them waits for them.
- * @returns what would be exceeded; undefined when there is room
- */
-function overShare({ attempts, config: { shared } }: WorkerState, needs: WorkerAttempt['needs']): string | undefined {
-  let [count, cpu, ramMb] = [1, needs.cpu, needs.ramMb];
+/** What attempts hold of the machine. */
+interface Share {
+  attempts: number;
+  cpu: number;
+  ramMb: number;
+}
+
+/** Attempts that the coordinator has given up do not count: what comes after them waits for them. */
+function heldShare({ attempts }: WorkerState): Share {
+  const share = { attempts: 0, cpu: 0, ramMb: 0 };
   for (const held of attempts.values()) {
     if (held.state === 'ended' || held.disowned) continue;
-    count++;
-    cpu += held.needs.cpu;
-    ramMb += held.needs.ramMb;
+    share.attempts++;
+    share.cpu += held.needs.cpu;
+    share.ramMb += held.needs.ramMb;
   }
-  if (count > shared.attempts) return `${shared.attempts} tasks at once`;
+  return share;
+}
+
+/**
+ * Adds one attempt, if there is room for it.
+ * @returns what would be exceeded; undefined when it is added
+ */
+function addToShare(held: Share, needs: WorkerAttempt['needs'], shared: Readonly<Share>): string | undefined {
+  const [attempts, cpu, ramMb] = [held.attempts + 1, held.cpu + needs.cpu, held.ramMb + needs.ramMb];
+  if (attempts > shared.attempts) return `${shared.attempts} tasks at once`;
   // The coordinator counts thousandths of a core, and rounds up.
   if (cpu > shared.cpu + 1e-3) return `${shared.cpu} CPU cores`;
-  return ramMb > shared.ramMb ? `${shared.ramMb} MiB of memory` : undefined;
+  if (ramMb > shared.ramMb) return `${shared.ramMb} MiB of memory`;
+  Object.assign(held, { attempts, cpu, ramMb });
+  return undefined;
 }
 
 /** The coordinator counts nothing for attempts it has given up, so what comes after them waits until they are gone. */
