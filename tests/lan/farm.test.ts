@@ -1,63 +1,19 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { encodeInvite, parseInvite } from '../../electron/trust/invite-text.ts';
-import type { AttemptView } from '../../shared/view.ts';
-import { createLan, type Host, type Lan, lanUnavailable } from './support/hosts.ts';
-import { type FarmClient, firstLine, type Program, startProgram, TIMES } from './support/program.ts';
+import type { Host } from './support/hosts.ts';
+import { type FarmClient, firstLine, type Program, QUICK } from './support/program.ts';
+import { attemptsOf, job, online, openSite, reason, type Site, title } from './support/site.ts';
 
 /** The real program, as it is installed, on hosts of a LAN of their own. Jobs run on the hosts themselves. */
 
 const IMPOSTOR = fileURLToPath(new URL('support/impostor.ts', import.meta.url));
 const BAD_LINE = fileURLToPath(new URL('support/bad-line.ts', import.meta.url));
-const reason = lanUnavailable();
-const title = (what: string) => `${what}${reason === undefined ? '' : ` (skipped: ${reason})`}`;
-
-interface Site {
-  readonly lan: Lan;
-  readonly folder: string;
-  readonly signal: AbortSignal;
-  add(name: string, options?: { host?: Host; invite?: string; flags?: readonly string[] }): Promise<Program>;
-  close(): Promise<void>;
-}
-
-async function openSite(): Promise<Site> {
-  const closing = new AbortController();
-  const lan = await createLan();
-  const folder = await mkdtemp(join(tmpdir(), 'lanyard-lan-'));
-  return {
-    lan,
-    folder,
-    signal: closing.signal,
-    add: async (name, { host, ...options } = {}) =>
-      startProgram(host ?? (await lan.addHost()), { folder, name, signal: closing.signal, ...options }),
-    async close() {
-      closing.abort(new Error('the test is over'));
-      await lan.close();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-const online = ({ status }: { status: string }) => status !== 'OFFLINE';
-
-/** A job of one task, or as many as `count` says, for nodes with a label. */
-const job = (command: string, where: string, more: object = {}) => ({
-  command,
-  image: null,
-  requirements: { cpu: 0.1, ramMb: 16, labels: [where] },
-  ...more,
-});
-
-async function attemptsOf(client: FarmClient, id: number, index = 0): Promise<readonly AttemptView[]> {
-  return (await client.call('getTask', { params: { job: id, index } })).attempts;
-}
-
 describe.skipIf(reason !== undefined)(title('a farm on a LAN'), () => {
   let site: Site;
   let programs: readonly Program[] = [];
@@ -118,39 +74,6 @@ describe.skipIf(reason !== undefined)(title('a farm on a LAN'), () => {
     expect(devices.map(({ roles }) => roles)).toEqual([['worker', 'admin'], ['worker'], ['worker'], ['worker']]);
   });
 
-  test('a cable that is out for 5 s costs nothing', async () => {
-    const { id } = await client.call('submitJob', { body: job('echo begun; sleep 3; echo done', 'host=four') });
-    await client.untilJob(id, ({ counts }) => counts.RUNNING === 1);
-    const { host } = program('four');
-    await host.unplug();
-    await pause(5_000 / TIMES.scale);
-    await host.plug();
-    expect(await client.untilEnded(id)).toMatchObject({ state: 'COMPLETED' });
-    expect(await attemptsOf(client, id)).toHaveLength(1);
-    expect(await client.logOf(id)).toBe('begun\ndone\n');
-  });
-
-  test('one that is out for 60 s: the task is queued again once, and its late result is refused and told', async () => {
-    const { id } = await client.call('submitJob', { body: job('echo "on $LANYARD_ATTEMPT"; sleep 4', 'pair=yes') });
-    await client.untilJob(id, ({ counts }) => counts.RUNNING === 1);
-    const [first] = await attemptsOf(client, id);
-    const cut = programs.find((one) => one.id === first?.node) as Program;
-    const other = cut.name === 'three' ? program('four') : program('three');
-    await cut.host.unplug();
-    const isBack = pause(60_000 / TIMES.scale).then(() => cut.host.plug());
-    expect(await client.untilEnded(id)).toMatchObject({ state: 'COMPLETED' });
-    await isBack;
-    await cut.untilLogged('a result came too late');
-    await program('one').untilLogged(`"attempt":"${id}.0.1"`);
-    const attempts = await attemptsOf(client, id);
-    expect(attempts.map(({ number, node, reason: why }) => ({ number, node, why }))).toEqual([
-      { number: 1, node: cut.id, why: 'node-lost' },
-      { number: 2, node: other.id, why: 'completed' },
-    ]);
-    expect(await program('one').log()).toContain('a result came too late');
-    await client.untilNode(cut.name, online);
-  });
-
   test('a worker whose address changes comes back', async () => {
     const four = program('four');
     const before = four.host.address;
@@ -193,7 +116,7 @@ describe.skipIf(reason !== undefined)(title('a farm on a LAN'), () => {
       await tell('cutAfter 100000');
       await pause(500);
       await tell('pause');
-      await pause(TIMES.offlineAfterMs / 3);
+      await pause(QUICK.offlineAfterMs / 3);
       await tell('resume');
       await tell('cutAfter 1000000');
       expect(await client.untilEnded(id)).toMatchObject({ state: 'COMPLETED' });

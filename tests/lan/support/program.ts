@@ -18,9 +18,10 @@ import type { Host } from './hosts.ts';
 const MAIN = fileURLToPath(new URL('../../../electron/cli/main.ts', import.meta.url));
 const RELAY = fileURLToPath(new URL('relay.ts', import.meta.url));
 
-/** The times of a farm on a LAN that is slow and real, ten times as fast: a cable that is out for 60 s is out for 6. */
-export const TIMES = { scale: 10, offlineAfterMs: 3_000 } as const;
-const FLAGS = ['--heartbeat', '1000', '--offline-after', '3000', '--cooldown', '100', '--cooldown-max', '100', '--default-image', 'none'];
+/** Times that tests need not wait long for. */
+export const QUICK = { offlineAfterMs: 3_000 } as const;
+const QUICK_FLAGS = ['--heartbeat', '1000', '--offline-after', String(QUICK.offlineAfterMs), '--cooldown', '100', '--cooldown-max', '100'];
+const FLAGS = ['--default-image', 'none'];
 const WORKER_FLAGS = ['--no-docker', '--allow-host', '--max-parallel', '2', '--stop-grace', '500'];
 
 /** `lanyard up` on a host. */
@@ -48,21 +49,23 @@ export interface FarmClient extends Client {
   logOf(job: number, index?: number): Promise<string>;
 }
 
-/** @param signal ends what waits */
-export async function startProgram(
-  host: Host,
-  options: {
-    readonly folder: string;
-    readonly name: string;
-    readonly signal: AbortSignal;
-    readonly invite?: string;
-    readonly flags?: readonly string[];
-  },
-): Promise<Program> {
-  const { name, folder, signal, invite, flags = [] } = options;
+export interface ProgramOptions {
+  readonly folder: string;
+  readonly name: string;
+  /** Ends what waits. */
+  readonly signal: AbortSignal;
+  readonly invite?: string;
+  readonly flags?: readonly string[];
+  /** Those of the settings, or (unless given) quick ones. */
+  readonly times?: 'default';
+}
+
+export async function startProgram(host: Host, options: ProgramOptions): Promise<Program> {
+  const { name, folder, signal, invite, flags = [], times } = options;
   const dataFolder = join(folder, name);
   const logFile = `${dataFolder}.log`;
   const args = ['up', '--json', '--data', dataFolder, '--name', name, ...FLAGS, ...WORKER_FLAGS, ...flags];
+  if (times === undefined) args.push(...QUICK_FLAGS);
   let child: ChildProcess;
   let id = '';
 
