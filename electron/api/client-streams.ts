@@ -102,10 +102,18 @@ export async function* eventData(chunks: AsyncIterable<Uint8Array>): AsyncGenera
 
 async function* bodyOf(http: Http, response: Response, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
   if (response.body === null) return;
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const stop = () => void reader.cancel(signal?.reason).catch(() => undefined);
+  // `fetch` forgets the signal of an answer that goes on once the collector has taken its request.
+  signal?.addEventListener('abort', stop, { once: true });
   try {
-    yield* response.body as AsyncIterable<Uint8Array>;
+    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) yield value as Uint8Array;
+    signal?.throwIfAborted();
   } catch (error) {
     throw asUnavailable(error, http.url, signal);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    stop();
   }
 }
 

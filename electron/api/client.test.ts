@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LanyardError } from '../../shared/errors.ts';
 import type { AttemptId, NodeId } from '../../shared/ids.ts';
@@ -209,6 +211,24 @@ describe('watching', () => {
     expect(event.jobs.map((job) => job.id)).toContain(id);
     expect(lines).toHaveLength(2);
     await events.return?.();
+  });
+
+  it('ends when it is given up, also when the collector has been there in between', async () => {
+    const stop = new AbortController();
+    const opened = Promise.withResolvers<string>();
+    const watch = async () => {
+      for await (const { type } of createClient(coordinator.connection).watch(stop.signal)) opened.resolve(type);
+    };
+    const watched = watch();
+    expect(await opened.promise).toBe('snapshot');
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    for (let round = 0; round < 3; round += 1) {
+      collect();
+      await new Promise(setImmediate);
+    }
+    stop.abort(new Error('enough'));
+    await expect(watched).rejects.toThrow('enough');
   });
 
   it('fails at once where nothing answers the first time', async () => {
