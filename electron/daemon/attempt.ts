@@ -30,6 +30,8 @@ export interface AttemptListener {
 export interface RunningAttempt {
   /** How it ended; never rejects. */
   readonly finished: Promise<AttemptEnd>;
+  /** Resolves behind `finished`, when its folder is gone or cannot be removed; never rejects. */
+  readonly cleared: Promise<void>;
   /** Whatever it is at, it stops: what runs is asked to end and killed after `graceMs`. */
   end(graceMs: number): void;
   /** Holds what runs of it back, or lets it go on. */
@@ -55,8 +57,11 @@ export function runAttempt(tools: AttemptTools, assignment: Assignment, work: Wo
     run = started;
     if (stopping.signal.aborted) void started.stop(graceMs);
   });
+  const finished = attempt.live();
   return {
-    finished: attempt.live(),
+    finished,
+    // Nobody who waits for the end has to wait for this.
+    cleared: finished.then(() => attempt.clear()),
     end(grace) {
       graceMs = grace;
       stopping.abort();
@@ -114,10 +119,13 @@ class AttemptLife {
     }
     // A message that explains the end belongs into the log too: that is where people look first.
     if (end.message !== null && end.reason !== 'completed') await this.say(end.message).catch(() => undefined);
-    await this.workspace?.remove().catch(() => undefined);
     const spool = this.spool ?? (await this.opening?.catch(() => undefined));
     const logBytes = (await spool?.end().catch(() => undefined)) ?? 0;
     return { ...end, logBytes };
+  }
+
+  async clear(): Promise<void> {
+    await this.workspace?.remove().catch(() => undefined);
   }
 
   private async runToEnd(): Promise<AttemptEnd> {

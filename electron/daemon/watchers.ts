@@ -2,7 +2,7 @@ import type { JobId, NodeId } from '../../shared/ids.ts';
 import type { JobView, NodeView, Totals, ViewEvent } from '../../shared/view.ts';
 import type { Clock, Dispose } from '../ports/system.ts';
 
-/** Changes that come within this time share one delta (ms). */
+/** Deltas are at least this far apart, and what changes in between shares one (ms): the first change after a silence is told at once. */
 const GATHER_MS = 50;
 
 export interface WatchersOptions {
@@ -30,11 +30,13 @@ export function createWatchers(options: WatchersOptions): Watchers {
   let nodes = new Set<NodeId>();
   let cursor = 0;
   let timer: Dispose | undefined;
+  let publishedMs = Number.NEGATIVE_INFINITY;
 
   const snapshot = (): ViewEvent => ({ type: 'snapshot', cursor, ...options.snapshot() });
 
   const publish = () => {
     timer = undefined;
+    publishedMs = options.clock.elapsedMs();
     const changedJobs = [...jobs];
     const changedNodes = [...nodes];
     jobs = new Set();
@@ -55,7 +57,7 @@ export function createWatchers(options: WatchersOptions): Watchers {
   };
 
   const schedule = () => {
-    timer ??= options.clock.after(GATHER_MS, publish);
+    timer ??= options.clock.after(Math.max(0, publishedMs + GATHER_MS - options.clock.elapsedMs()), publish);
   };
 
   const forget = () => {

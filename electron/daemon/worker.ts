@@ -1,17 +1,6 @@
-import type { AttemptId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
 import type { Availability, Metrics, NodeDescription } from '../../shared/node.ts';
-import { PassingMap } from '../../shared/passing-map.ts';
-import {
-  type Assignment,
-  type AttemptEnd,
-  type CoordinatorMessage,
-  type Hello,
-  PROTOCOL_VERSION,
-  type Report,
-  type Welcome,
-  type Work,
-} from '../../shared/protocol.ts';
+import { type CoordinatorMessage, type Hello, PROTOCOL_VERSION, type Welcome } from '../../shared/protocol.ts';
 import type { OwnerDecision, OwnerRules } from '../core/owner.ts';
 import type { WorkerEffect, WorkerEvent } from '../core/worker-events.ts';
 import { createWorkerState, endOfAttempt, heldAttempts, workerDeadline, workerStep } from '../core/worker-step.ts';
@@ -19,10 +8,10 @@ import type { Executor } from '../ports/executor.ts';
 import type { LinkClient, LinkClientHandlers } from '../ports/link.ts';
 import type { Receipts } from '../ports/machine.ts';
 import type { Clock, Dispose, Logger } from '../ports/system.ts';
-import type { LogSpool } from '../ports/workspace.ts';
-import { type AttemptTools, type RunningAttempt, runAttempt } from './attempt.ts';
+import type { AttemptTools } from './attempt.ts';
 import { cacheReport } from './cache-report.ts';
-import { createLogPump, type LogPump } from './log-pump.ts';
+import { ExecutorWatch } from './executor-watch.ts';
+import { HeldAttempts } from './held-attempts.ts';
 import { type OwnerWatch, type OwnerWatchOptions, startOwnerWatch } from './owner-watch.ts';
 import { createRates } from './rates.ts';
 import { TaskCpu } from './task-cpu.ts';
@@ -63,10 +52,6 @@ export interface WorkerDaemon {
   close(reason: EndReason): Promise<void>;
 }
 
-/** How often the executors are asked whether they are still there, and whether one that went is there again. */
-const EXECUTOR_CHECK_MS = 30_000;
-const LOST_EXECUTOR_CHECK_MS = 3_000;
-
 /** How long nothing is said after going to sleep; a machine that is still awake then comes back (ms, of a clock that sleep does not stop). */
 const ASLEEP_MS = 30_000;
 
@@ -84,30 +69,19 @@ export async function startWorkerDaemon(options: WorkerOptions): Promise<WorkerD
   return daemon;
 }
 
-interface Held {
-  readonly running: RunningAttempt;
-  spool?: LogSpool;
-  pump?: LogPump;
-}
-
 class Worker implements WorkerDaemon {
   readonly refused: Promise<string>;
   private readonly options: WorkerOptions;
   private readonly state;
-  private readonly held = new PassingMap<AttemptId, Held>();
-  private readonly tools: AttemptTools;
+  private readonly held: HeldAttempts;
+  private readonly executors: ExecutorWatch;
   private link!: LinkClient;
-  private executors: readonly Executor[] = [];
   private refuse!: (reason: string) => void;
   private goodbye: (() => void) | undefined;
   private deadline: { readonly at: number; readonly dispose: Dispose } | undefined;
   private turnEnd: NodeJS.Immediate | undefined;
-  /** What attempts are at: told at the end of the turn, unless something newer is said of them before. */
-  private phases = new Map<AttemptId, Report>();
   private heartbeat: Dispose = () => undefined;
   private heartbeatMs = 0;
-  private executorCheck: Dispose = () => undefined;
-  private executorChecking: Promise<void> | undefined;
   private announcedCache = '';
   private printedBytes = 0;
   private readonly rates: () => { readonly log: number; readonly transfer: number };
@@ -130,13 +104,23 @@ class Worker implements WorkerDaemon {
       this.refuse = resolve;
     });
     this.rates = createRates(options.clock, () => ({ log: this.printedBytes, transfer: options.transfer.movedBytes }));
-    this.tools = {
+    this.executors = new ExecutorWatch({ ...options, changed: () => this.describeAgain() });
+    this.held = new HeldAttempts({
       ...options,
-      executorFor: (work) => this.executorFor(work),
-      printed: (bytes) => {
-        this.printedBytes += bytes;
+      tools: {
+        ...options,
+        executorFor: (work) => this.executors.executorFor(work),
+        printed: (bytes) => {
+          this.printedBytes += bytes;
+        },
       },
-    };
+      taskCpu: this.taskCpu,
+      link: () => this.link,
+      take: (event) => this.take(event),
+      farm: () => this.farm,
+      endOf: (attempt) => endOfAttempt(this.state, attempt),
+      doubtful: () => this.executors.check(),
+    });
   }
 
   get running(): number {
@@ -156,7 +140,7 @@ class Worker implements WorkerDaemon {
       tasksCpuMs: () => this.taskCpu.totalMs(() => clock.elapsedMs()),
       decided: (decision) => this.obeyOwner(decision),
     });
-    await this.checkExecutors();
+    await this.executors.check();
     this.link = this.options.connect({
       hello: () => this.hello(),
       welcome: (welcome) => this.onWelcome(welcome),
@@ -175,11 +159,11 @@ class Worker implements WorkerDaemon {
 
   drain(isDraining: boolean): void {
     this.isDraining = isDraining;
-    if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
+    this.describeAgain();
   }
 
   async close(reason: EndReason): Promise<void> {
-    this.executorCheck();
+    this.executors.close();
     this.ownerWatch.close();
     const said = new Promise<void>((resolve) => {
       this.goodbye = resolve;
@@ -190,6 +174,7 @@ class Worker implements WorkerDaemon {
     clearImmediate(this.turnEnd);
     this.deadline?.dispose();
     await this.link.close();
+    await this.held.close();
     await Promise.all(this.options.executors.map((executor) => executor.close()));
     await this.options.receipts.close();
   }
@@ -205,101 +190,31 @@ class Worker implements WorkerDaemon {
 
   private endTurn(): void {
     this.turnEnd = undefined;
-    const { phases } = this;
-    if (phases.size > 0) this.phases = new Map();
-    for (const report of phases.values()) this.link.send({ type: 'reports', reports: [report] });
     this.armDeadline();
   }
 
   private perform(effect: WorkerEffect): void {
     switch (effect.type) {
       case 'run':
-        this.run(effect);
+        this.held.run(effect.assignment, effect.work);
         break;
       case 'end':
-        this.held.get(effect.attempt)?.running.end(effect.graceMs);
+        this.held.end(effect.attempt, effect.graceMs);
         break;
       case 'throttle':
-        this.held
-          .get(effect.attempt)
-          ?.running.throttle(effect.level)
-          .catch((error: Error) => this.options.logger.warn('a task could not be held back', { ...effect, error: error.message }));
+        this.held.throttle(effect.attempt, effect.level);
         break;
       case 'report':
-        this.report(effect.report);
+        this.held.report(effect.report);
         break;
       case 'forget':
-        this.forget(effect.attempt);
+        this.held.forget(effect.attempt);
         break;
       case 'say-goodbye':
         this.link.send({ type: 'goodbye' });
         this.goodbye?.();
         break;
     }
-  }
-
-  private run({ assignment, work }: Extract<WorkerEffect, { type: 'run' }>): void {
-    const { attempt } = assignment;
-    let startedAt: number | undefined;
-    const running = runAttempt(this.tools, assignment, work, {
-      phase: (phase) => this.take({ type: 'phase', attempt, phase }),
-      started: (run) => {
-        startedAt = this.options.clock.wallMs();
-        this.taskCpu.began(attempt, work.requirements.cpu, () => run.cpuMs(), this.options.clock.elapsedMs());
-        this.take({ type: 'started', attempt });
-      },
-      spooling: (spool) => this.startPump(attempt, spool),
-    });
-    this.held.set(attempt, { running });
-    void running.finished.then(async (end) => {
-      this.taskCpu.ended(attempt, this.options.clock.elapsedMs());
-      // Said before the end is: the place that it frees is then not offered to what this machine cannot run any more.
-      if (end.reason === 'infrastructure' || end.reason === 'executor-unavailable') await this.checkExecutors();
-      this.take({ type: 'finished', attempt, end });
-      if (startedAt !== undefined) this.writeReceipt(assignment, work, startedAt, endOfAttempt(this.state, attempt) ?? end);
-    });
-  }
-
-  private writeReceipt({ attempt, gpus }: Assignment, work: Work, startedAt: number, end: AttemptEnd): void {
-    const { receipts, clock, logger } = this.options;
-    const { cpu, ramMb } = work.requirements;
-    const { ranForMs, cpuMs, peakRamMb, reason, exitCode } = end;
-    const ran = { startedAt, endedAt: clock.wallMs(), ranForMs, cpuMs, peakRamMb, reason, exitCode };
-    const what = { attempt, farm: this.farm, job: work.name, owner: work.owner, image: work.image, cpu, ramMb, gpus };
-    receipts
-      .add({ ...what, ...ran })
-      .catch((error: Error) => logger.warn('a receipt could not be kept', { attempt, error: error.message }));
-  }
-
-  private startPump(attempt: AttemptId, spool: LogSpool): void {
-    const held = this.held.get(attempt);
-    if (held === undefined) return;
-    held.spool = spool;
-    held.pump = createLogPump(attempt, spool, this.link);
-    if (this.link.connected) held.pump.resume(0);
-  }
-
-  /** An end goes out behind the whole log, so that whoever sees the end has the log. */
-  private report(report: Report): void {
-    if (report.kind === 'phase') {
-      this.phases.set(report.attempt, report);
-      return;
-    }
-    this.phases.delete(report.attempt);
-    const pump = report.kind === 'ended' ? this.held.get(report.attempt)?.pump : undefined;
-    const send = () => this.link.send({ type: 'reports', reports: [report] });
-    if (pump === undefined) send();
-    // When the connection breaks first, the next welcome has it reported again.
-    else pump.drained().then(send, () => undefined);
-  }
-
-  private forget(attempt: AttemptId): void {
-    const held = this.held.get(attempt);
-    this.held.delete(attempt);
-    held?.pump?.rest();
-    held?.spool
-      ?.remove()
-      .catch((error: Error) => this.options.logger.warn('a log could not be removed', { attempt, error: error.message }));
   }
 
   private armDeadline(): void {
@@ -335,8 +250,7 @@ class Worker implements WorkerDaemon {
     for (const { attempt, state } of heldAttempts(this.state))
       if (state === 'ended' && welcome.stop.includes(attempt))
         this.options.logger.warn('a result came too late: the task was given to another meanwhile', { attempt });
-    const offsets = new Map(welcome.logs.map(({ attempt, offset }) => [attempt, offset]));
-    for (const [attempt, { pump }] of this.held) pump?.resume(offsets.get(attempt) ?? 0);
+    this.held.resume(new Map(welcome.logs.map(({ attempt, offset }) => [attempt, offset])));
     this.take({ type: 'connected', stop: welcome.stop });
     this.heartbeatMs = welcome.heartbeatMs;
     this.beat(welcome.heartbeatMs);
@@ -360,7 +274,7 @@ class Worker implements WorkerDaemon {
         this.goToSleep();
         break;
       case 'log-acknowledge':
-        this.held.get(message.attempt)?.spool?.acknowledge(message.offset);
+        this.held.acknowledgeLog(message.attempt, message.offset);
         break;
       default:
         this.options.onFarmMessage(message);
@@ -378,7 +292,7 @@ class Worker implements WorkerDaemon {
   private onClosed(reason: string, final: boolean): void {
     this.options.logger.warn('the connection to the coordinator is gone', { reason });
     this.heartbeat();
-    for (const { pump } of this.held.values()) pump?.rest();
+    this.held.rest();
     this.take({ type: 'disconnected' });
     if (final) this.refuse(reason);
   }
@@ -386,7 +300,11 @@ class Worker implements WorkerDaemon {
   // -------------------------------------------------------------------------------------------- what this machine offers
 
   private describe(): NodeDescription {
-    return { ...this.options.description, executors: this.executors.map(({ kind }) => kind), availability: this.willingness() };
+    return { ...this.options.description, executors: this.executors.available.map(({ kind }) => kind), availability: this.willingness() };
+  }
+
+  private describeAgain(): void {
+    if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
   }
 
   /** The owner has the last word, and so has work that came in the meantime. */
@@ -404,41 +322,12 @@ class Worker implements WorkerDaemon {
   /** The coordinator hears first that nothing new may come, and then what becomes of the rest. */
   private obeyOwner({ level, availability }: OwnerDecision): void {
     this.availability = availability;
-    if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
+    this.describeAgain();
     this.take({ type: 'owner', level, availability });
   }
 
   private willingness(): Availability {
     return this.isDraining ? 'draining' : this.availability;
-  }
-
-  private executorFor(work: Work): Executor | undefined {
-    const wanted = work.image === null ? 'host' : 'docker';
-    return this.executors.find(({ kind }) => kind === wanted || kind === 'null');
-  }
-
-  /** Asks each executor whether it works, tells the coordinator when that has changed, and looks again later. */
-  private checkExecutors(): Promise<void> {
-    this.executorChecking ??= this.askExecutors().finally(() => {
-      this.executorChecking = undefined;
-    });
-    return this.executorChecking;
-  }
-
-  private async askExecutors(): Promise<void> {
-    const { executors, logger, clock } = this.options;
-    this.executorCheck();
-    const statuses = await Promise.all(executors.map(async (executor) => ({ executor, status: await executor.status() })));
-    if (this.goodbye !== undefined) return;
-    const available = statuses.filter(({ status }) => status.available).map(({ executor }) => executor);
-    const changed = available.length !== this.executors.length || available.some((executor) => !this.executors.includes(executor));
-    this.executors = available;
-    if (changed) {
-      for (const { executor, status } of statuses) logger.info(`executor ${executor.kind}: ${status.message}`);
-      if (this.link?.connected) this.link.send({ type: 'describe', node: this.describe() });
-    }
-    const againMs = available.length < executors.length ? LOST_EXECUTOR_CHECK_MS : EXECUTOR_CHECK_MS;
-    this.executorCheck = clock.after(againMs, () => void this.checkExecutors());
   }
 
   private beat(everyMs: number): void {

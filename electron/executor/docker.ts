@@ -1,7 +1,9 @@
-import { lchown, opendir, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { lchown, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
+import type { ContainerCreateOptions } from 'dockerode';
 import type { Phase } from '../../shared/protocol.ts';
 import type { Executor, ExecutorStatus, LogSink, Run, RunRefused, RunSpec } from '../ports/executor.ts';
 import type { Logger } from '../ports/system.ts';
@@ -206,7 +208,7 @@ class DockerExecutor implements Executor {
     const network = run.network ? 'bridge' : holder === undefined ? 'none' : `container:${holder.container}`;
     const { ulimits } = this;
     const config = taskContainer({ run, image, limits: options.limits, facts, user: userFor(facts), network, owner: options, ulimits });
-    const created = await client.createContainer(config);
+    const created = await createContainer(client, config);
     let stream: Readable | undefined;
     try {
       // Attached before it starts: the engine keeps no log of its own.
@@ -240,7 +242,7 @@ class DockerExecutor implements Executor {
   private async startHolder(image: string): Promise<string | undefined> {
     const client = await this.engine.client();
     const user = userFor(await this.engine.facts());
-    const created = await client.createContainer(holderContainer(image, user, this.options, this.ulimits));
+    const created = await createContainer(client, holderContainer(image, user, this.options, this.ulimits));
     try {
       await created.start();
       return created.id;
@@ -282,6 +284,11 @@ async function hasImage(client: Docker, image: string): Promise<boolean> {
   }
 }
 
+/** The client library would put all of it into the address too, unless it is told which part belongs there. */
+function createContainer(client: Docker, config: ContainerCreateOptions): Promise<Docker.Container> {
+  return client.createContainer({ _query: {}, _body: config } as ContainerCreateOptions);
+}
+
 /** Kills it if it runs. */
 async function removeContainer(client: Docker, container: string): Promise<void> {
   try {
@@ -311,7 +318,8 @@ function isProgramMissing(error: unknown): boolean {
  * user's is taken as it is.
  */
 async function giveFolder(folder: string, user: User): Promise<undefined> {
-  if (process.getuid?.() !== 0 || (await stat(folder)).uid === user.uid) return undefined;
+  // A look at what was made a moment ago takes less than the way to another thread and back.
+  if (process.getuid?.() !== 0 || statSync(folder).uid === user.uid) return undefined;
   for await (const entry of await opendir(folder, { recursive: true })) {
     await lchown(join(entry.parentPath, entry.name), user.uid, user.gid);
   }

@@ -3,6 +3,8 @@ import type { Logger } from '../ports/system.ts';
 /** Containers on their way out, beyond which no new one is started. */
 const WAITING_AT_MOST = 64;
 const WORKERS = 2;
+/** A removal leaves the engine to what those do first who hear that a task has ended: its end is told, and the next is started (ms). */
+const REST_MS = 20;
 const RETRY_FIRST_MS = 250;
 const RETRY_LONGEST_MS = 60_000;
 
@@ -28,11 +30,20 @@ export function createRemovals(remove: (container: string) => Promise<void>, log
 
   const failed = new Map<string, number>();
 
+  let planned: NodeJS.Timeout | undefined;
+
+  const begin = () => {
+    clearTimeout(planned);
+    planned = undefined;
+    for (let idle = Math.min(WORKERS - active.size, waiting.length); idle > 0; idle -= 1) {
+      const worker = work().finally(() => active.delete(worker));
+      active.add(worker);
+    }
+  };
+
   const add = (container: string) => {
     waiting.push(container);
-    if (active.size >= WORKERS) return;
-    const worker = work().finally(() => active.delete(worker));
-    active.add(worker);
+    planned ??= setTimeout(begin, REST_MS);
   };
 
   const work = async (): Promise<void> => {
@@ -71,6 +82,7 @@ export function createRemovals(remove: (container: string) => Promise<void>, log
     async close() {
       closed = true;
       for (const timer of retries) clearTimeout(timer);
+      begin();
       while (active.size > 0) await Promise.all(active);
     },
   };

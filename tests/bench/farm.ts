@@ -6,6 +6,7 @@ import type { JobSpecInput } from '../../shared/job.ts';
 import type { CoordinatorSettings, WorkerSettings } from '../../shared/settings.ts';
 import type { JobView } from '../../shared/view.ts';
 import { inviteWorker } from '../fakes/devices.ts';
+import { hearOfEnds, type JobEnds } from './job-ends.ts';
 import type { CoordinatorAnswer, CoordinatorQuestion } from './programs/coordinator.ts';
 import type { StartAnswer, StartQuestion, WorkerOptions } from './programs/worker.ts';
 import { type Program, startProgram } from './programs.ts';
@@ -17,7 +18,7 @@ export interface BenchFarm {
   readonly token: string;
   readonly coordinator: Program<CoordinatorQuestion, CoordinatorAnswer>;
   readonly worker: Program<StartQuestion, StartAnswer>;
-  /** Is told of it, as `lanyard submit --wait` is: asking again and again would take the CPU from what is measured. @throws when it did not complete */
+  /** Is told of it by the event stream: asking again and again would take the CPU from what is measured. @throws when it did not complete */
   untilCompleted(job: number): Promise<JobView>;
   close(): Promise<void>;
 }
@@ -52,28 +53,20 @@ export async function startBenchFarm(options: BenchFarmOptions): Promise<BenchFa
   };
   const worker: BenchFarm['worker'] = startProgram(new URL('./programs/worker.ts', import.meta.url), workerOptions);
   while ((await client.call('listNodes')).nodes.every(({ status }) => status === 'OFFLINE')) await pause(20);
+  // Opened when it is first wanted: other benches have nobody who watches.
+  let ends: JobEnds | undefined;
   return {
     client,
     url: connection.url,
     token: connection.token,
     coordinator,
     worker,
-    async untilCompleted(job) {
-      const stop = new AbortController();
-      try {
-        for await (const { type, jobs } of client.watch(stop.signal)) {
-          const seen = jobs.find(({ id }) => id === job);
-          if (type === 'delta' && seen === undefined) continue;
-          const view = seen ?? (await client.call('getJob', { params: { job } }));
-          if (view.state === 'COMPLETED') return view;
-          if (view.finishedAt !== null) throw new Error(`job ${job}: ${view.state}, ${view.reason}`);
-        }
-        throw new Error('the event stream ended');
-      } finally {
-        stop.abort();
-      }
+    untilCompleted(job) {
+      ends ??= hearOfEnds(client);
+      return ends.completed(job);
     },
     async close() {
+      await ends?.close();
       await worker.end();
       await coordinator.end();
     },
