@@ -151,6 +151,8 @@ export type InviteInfo = Readonly<z.infer<typeof inviteInfoSchema>>;
 export const handoverStateSchema = z.object({
   phase: z.enum(['none', 'asked', 'copying', 'frozen', 'done', 'failed']),
   to: deviceIdSchema.nullable(),
+  /** The other device's host, as this coordinator sees it. */
+  host: z.string().nullable().default(null),
   doneBytes: z.number().int().min(0),
   totalBytes: z.number().int().min(0),
   /** Why it failed, or what happens now. */

@@ -2,8 +2,9 @@ import { access, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { z } from 'zod';
-import { splitAddress } from '../../shared/address.ts';
+import { formatAddress, splitAddress } from '../../shared/address.ts';
 import { LanyardError } from '../../shared/errors.ts';
+import { coordinatorSettingsSchema } from '../../shared/settings.ts';
 import type { Device } from '../compose/device.ts';
 import type { Logger } from '../ports/system.ts';
 import { parseConnectionString } from '../trust/connection-string.ts';
@@ -50,6 +51,22 @@ export async function findConnection(options: ConnectionOptions, env: Environmen
       hint: 'give one with --token, or in LANYARD_TOKEN; or use a connection string, as `lanyard token create` prints it',
     });
   return { url, token: stored.token };
+}
+
+/**
+ * The API of the device that has taken coordination over, as whoever was named with `--url` is no coordinator any more: the same token is good there,
+ * and the device shows that it is the one by its key.
+ * @throws LanyardError UNAVAILABLE when it does not answer at the usual port, FORBIDDEN when another key answers
+ */
+export async function connectionAfterMove({ token }: Connection, device: string, host: string): Promise<Connection> {
+  const { fetchPinnedCertificate, pinnedClientOptions } = await import('../trust/tls.ts');
+  const { apiPort } = coordinatorSettingsSchema.parse({});
+  const certificate = await fetchPinnedCertificate(host, apiPort, device);
+  return {
+    url: `https://${formatAddress(host, apiPort)}`,
+    ...(token === undefined ? {} : { token }),
+    tls: pinnedClientOptions(certificate),
+  };
 }
 
 /** The folder of `--data`, `LANYARD_DATA`, or the platform's usual place. */

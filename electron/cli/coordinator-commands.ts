@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { LanyardError } from '../../shared/errors.ts';
-import type { NodeId } from '../../shared/ids.ts';
 import type { HandoverState, RosterDevice } from '../../shared/trust.ts';
-import type { Client } from '../api/client.ts';
+import { type Client, createClient } from '../api/client.ts';
 import { findDevice as deviceInRoster, moveCoordinator } from '../trust/farm.ts';
-import { dataFolderOf, findConnection, findDevice } from './connection.ts';
+import { type Connection, connectionAfterMove, dataFolderOf, findConnection, findDevice } from './connection.ts';
 import type { Context, Handler } from './context.ts';
 import { describeDevice } from './device-commands.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -39,12 +38,14 @@ export const move: Handler = async (context, [wish = '']) => {
   const client = await context.connect();
   const { devices } = await client.call('listDevices', { signal: context.signal });
   const device = chooseDevice(devices, wish);
-  await client.call('moveCoordinator', { body: { device: device.id }, signal: context.signal });
+  const connection = await findConnection(context.options, context.env);
+  const { host } = await client.call('moveCoordinator', { body: { device: device.id }, signal: context.signal });
+  const successor = { device, host, connection };
   try {
-    const state = await untilMoved(context, client, device);
+    const state = await untilMoved(context, client, successor);
     context.terminal.progress(undefined);
     if (state.phase === 'failed') throw new LanyardError({ code: 'CONFLICT', message: state.message });
-    return announceMove(context, device);
+    return announceMove(context, successor);
   } catch (error) {
     context.terminal.progress(undefined);
     if (context.signal.aborted)
@@ -55,6 +56,13 @@ export const move: Handler = async (context, [wish = '']) => {
   }
 };
 
+/** Who is to coordinate, from where it is connected, and how the coordinator of before was reached. */
+interface Successor {
+  readonly device: Device;
+  readonly host: string | null;
+  readonly connection: Connection;
+}
+
 /** Takes back a move that is under way. */
 export const cancelMove: Handler = async (context) => {
   const client = await context.connect();
@@ -64,7 +72,7 @@ export const cancelMove: Handler = async (context) => {
   return EXIT.ok;
 };
 
-async function untilMoved(context: Context, client: Client, device: Device): Promise<HandoverState> {
+async function untilMoved(context: Context, client: Client, successor: Successor): Promise<HandoverState> {
   const { signal, terminal } = context;
   let heardAtMs = performance.now();
   let lastMessage = '';
@@ -80,7 +88,7 @@ async function untilMoved(context: Context, client: Client, device: Device): Pro
     } catch (error) {
       if (!(error instanceof LanyardError) || !['UNAVAILABLE', 'GONE', 'FORBIDDEN'].includes(error.code)) throw error;
       // Who has handed over stops answering at once: ask whoever coordinates by now.
-      const state = await askAnew(context, device.id);
+      const state = await askAnew(context, successor);
       if (state !== undefined) return state;
       if (performance.now() - heardAtMs > SILENCE_MS) throw error;
     }
@@ -88,21 +96,37 @@ async function untilMoved(context: Context, client: Client, device: Device): Pro
   }
 }
 
-/** @returns undefined while nobody can say */
-async function askAnew(context: Context, device: NodeId): Promise<HandoverState | undefined> {
-  try {
-    const { coordinator: now } = await (await context.connect()).call('listDevices', { signal: context.signal });
-    if (now !== device) return undefined;
-    return { phase: 'done', to: device, doneBytes: 0, totalBytes: 0, message: 'The other device coordinates now.' };
-  } catch {
-    context.signal.throwIfAborted();
-    return undefined;
-  }
+/**
+ * Whoever coordinates by now: as the options lead there, or, where they name the coordinator of before, at the host of its successor.
+ * @returns undefined while nobody can say
+ */
+async function askAnew(context: Context, { device, host, connection }: Successor): Promise<HandoverState | undefined> {
+  const ways = [
+    () => context.connect(),
+    ...(host === null ? [] : [async () => createClient(await connectionAfterMove(connection, device.id, host))]),
+  ];
+  for (const connect of ways)
+    try {
+      const { coordinator: now } = await (await connect()).call('listDevices', { signal: context.signal });
+      if (now === device.id)
+        return { phase: 'done', to: now, host, doneBytes: 0, totalBytes: 0, message: 'The other device coordinates now.' };
+    } catch {
+      context.signal.throwIfAborted();
+    }
+  return undefined;
 }
 
-function announceMove(context: Context, device: Device): ExitCode {
-  if (context.options.json === true) context.terminal.json({ coordinator: device });
-  else context.terminal.line(`${describeDevice(device)} coordinates the farm now`);
+function announceMove({ options, env, terminal }: Context, { device, host }: Successor): ExitCode {
+  const isNamed = options.url !== undefined || (options.data === undefined && (env.LANYARD_URL ?? '') !== '');
+  if (options.json === true) {
+    terminal.json({ coordinator: device, host });
+    return EXIT.ok;
+  }
+  terminal.line(`${describeDevice(device)} coordinates the farm now${host === null ? '' : `, at ${host}`}`);
+  if (isNamed)
+    terminal.note(
+      `the address that was named with --url (LANYARD_URL) is a coordinator's no more; tokens stay good, and \`lanyard token create\` prints how ${host ?? 'the new one'} is reached`,
+    );
   return EXIT.ok;
 }
 

@@ -299,7 +299,7 @@ test('coordination moves on command, and is taken when its device is gone', asyn
   nodes.push(second);
   expect(await lanyard('third', ['coordinator', 'move', 'second'])).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^second .* now\n$/),
+    stdout: expect.stringMatching(/^second .* now, at 127\.0\.0\.1\n$/),
   });
   expect(await json('third', 'coordinator')).toMatchObject({ coordinator: { name: 'second' }, term: 2 });
   // The device that was the coordinator follows like any other.

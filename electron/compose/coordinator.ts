@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
-import { createServer as createPlainServer } from 'node:net';
+import { createServer as createPlainServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -135,6 +135,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
     const ports = { api: null as number | null, peer: 0 };
     const addresses = () => (ports.api === null ? [] : reachableAddresses(settings, ports.api));
     const next: Next = { at: [] };
+    const hosts = new Map<NodeId, string>();
     const membership = createMembership({ identity, roster, tokens, audit, clock, logger, addresses, peerPort: () => ports.peer });
     const api = await createApi({
       farm: daemon,
@@ -145,7 +146,7 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       authenticator: tokens,
       deviceOf,
       membership,
-      handover: createHandover(options, { daemon, store, gate, audit }, next),
+      handover: createHandover(options, { daemon, store, gate, audit, hosts }, next),
       gate,
       examine: options.examine,
       settings,
@@ -154,7 +155,13 @@ export async function startCoordinator(options: CoordinatorNodeOptions): Promise
       ...(options.dashboardFolder === undefined ? {} : { dashboardFolder: options.dashboardFolder }),
     });
     ends.push(() => api.close());
-    const identify = ({ socket }: { readonly socket: object }) => deviceOf(socket);
+    const identify = ({ socket }: { readonly socket: Socket }) => {
+      const identity = deviceOf(socket);
+      // A listener for both families writes IPv4 addresses as those of the other.
+      const host = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+      if (identity?.device !== undefined && host !== undefined) hosts.set(identity.device, host);
+      return identity;
+    };
     const link = attachLinkServer({ server: peerServer, path: LINK_PATH, identify, handlers: daemon.linkHandlers, logger });
     ends.push(
       () => endServer(peerServer),
@@ -222,11 +229,17 @@ function followRoster(
 
 function createHandover(
   { device, logger, follow }: CoordinatorNodeOptions,
-  parts: { readonly daemon: CoordinatorDaemon; readonly store: Store; readonly gate: Gate; readonly audit: Audit },
+  parts: {
+    readonly daemon: CoordinatorDaemon;
+    readonly store: Store;
+    readonly gate: Gate;
+    readonly audit: Audit;
+    readonly hosts: ReadonlyMap<NodeId, string>;
+  },
   next: Next,
 ) {
   const { dataFolder, identity, roster } = device;
-  const { daemon, store, gate, audit } = parts;
+  const { daemon, store, gate, audit, hosts } = parts;
   return createGiver({
     dataFolder,
     clock: createClock(),
@@ -243,6 +256,7 @@ function createHandover(
         });
       daemon.send(to, { type: 'take-over' });
     },
+    hostOf: (device) => hosts.get(device) ?? null,
     async freeze(to, by) {
       await gate.close();
       await daemon.freeze();

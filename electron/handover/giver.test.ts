@@ -27,6 +27,7 @@ function giver(freezing: Promise<void> = Promise.resolve(), moving: Promise<void
     clock: createClock(),
     logger: silentLogger,
     ask() {},
+    hostOf: () => '10.0.0.7',
     async freeze() {
       await freezing;
       farm.stands = true;
@@ -53,7 +54,7 @@ describe('a move is taken back', () => {
   test('when the other device was asked, and it gets nothing any more', async () => {
     const { handover } = giver();
     expect(() => handover.cancel(ADMIN)).toThrow('is not being handed over');
-    handover.begin(NORTH, ADMIN);
+    expect(handover.begin(NORTH, ADMIN)).toMatchObject({ phase: 'asked', host: '10.0.0.7' });
     await handover.manifest(DEVICE);
     expect(handover.cancel(ADMIN)).toMatchObject({ phase: 'failed', message: 'Coordination stays here: ann took the move back.' });
     await expect(handover.manifest(DEVICE)).rejects.toMatchObject({ code: 'FORBIDDEN' });

@@ -15,6 +15,8 @@ export interface GiverOptions {
   readonly logger: Logger;
   /** Asks the device to take over. @throws LanyardError NOT_FOUND or CONFLICT when it cannot be asked */
   readonly ask: (device: NodeId, by: Identity) => void;
+  /** From where the device is connected; null where nobody knows. */
+  readonly hostOf: (device: NodeId) => string | null;
   /** Commits what is pending and stops all change. @param to the device that is about to coordinate */
   readonly freeze: (to: NodeId, by: Identity) => Promise<void>;
   /** Writes a copy of the database. */
@@ -28,7 +30,14 @@ export interface GiverOptions {
 }
 
 const SILENCE_MS = 120_000;
-const NOTHING: HandoverState = { phase: 'none', to: null, doneBytes: 0, totalBytes: 0, message: 'Nothing is being handed over.' };
+const NOTHING: HandoverState = {
+  phase: 'none',
+  to: null,
+  host: null,
+  doneBytes: 0,
+  totalBytes: 0,
+  message: 'Nothing is being handed over.',
+};
 
 /**
  * The coordinator that gives up its place. The other device copies what only grows while the farm works; then the farm stands still
@@ -107,7 +116,7 @@ export function createGiver(options: GiverOptions): Handover {
       if (isStopping) throw new LanyardError({ code: 'CONFLICT', message: 'A move is being taken back.', hint: 'Try again soon.' });
       options.ask(device, by);
       asker = by;
-      state = { ...NOTHING, phase: 'asked', to: device, message: 'The other device was asked.' };
+      state = { ...NOTHING, phase: 'asked', to: device, host: options.hostOf(device), message: 'The other device was asked.' };
       hear();
       return state;
     },

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { encodeInvite, parseInvite } from '../../electron/trust/invite-text.ts';
 import type { Host } from './support/hosts.ts';
-import { type FarmClient, firstLine, type Program, QUICK } from './support/program.ts';
+import { type FarmClient, firstLine, MAIN, type Program, QUICK } from './support/program.ts';
 import { attemptsOf, job, online, openSite, reason, type Site, title } from './support/site.ts';
 
 /** The real program, as it is installed, on hosts of a LAN of their own. Jobs run on the hosts themselves. */
@@ -214,6 +214,18 @@ describe.skipIf(reason !== undefined)(title('coordination that moves'), () => {
     const after = await next.call('submitJob', { body: job('true', 'host=one') });
     expect(await next.untilEnded(after.id)).toMatchObject({ state: 'COMPLETED' });
   }, 180_000);
+
+  test('is watched to its end by who named the old coordinator with its address and a token, and is told the new one', async () => {
+    const one = await site.add('one');
+    const client = await one.client();
+    const two = await site.add('two', { invite: await client.invite() });
+    await client.untilNode('two', online);
+    const { url, token } = JSON.parse(await readFile(join(one.dataFolder, 'connection.json'), 'utf8'));
+    const command = [MAIN, 'coordinator', 'move', 'two', '--url', url, '--token', token, '--json'];
+    const moved = JSON.parse(await one.host.run(process.execPath, command));
+    expect(moved).toMatchObject({ coordinator: { id: two.id }, host: two.host.address });
+    expect(await (await two.client()).call('listDevices')).toMatchObject({ term: 2, coordinator: two.id });
+  });
 });
 
 describe.skipIf(reason !== undefined)(title('two farms on one LAN'), () => {

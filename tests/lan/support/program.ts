@@ -15,7 +15,7 @@ import type { Host } from './hosts.ts';
 
 /** The real program on the hosts of a LAN, and a test's way to speak with it. */
 
-const MAIN = fileURLToPath(new URL('../../../electron/cli/main.ts', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../../electron/cli/main.ts', import.meta.url));
 const RELAY = fileURLToPath(new URL('relay.ts', import.meta.url));
 
 /** Times that tests need not wait long for. */
