@@ -18,18 +18,47 @@ const STREAM_NAMES = new Map<number, LogStream>(
  * @returns the framed bytes; empty for no bytes
  */
 export function encodeLog(stream: LogStream, timeMs: number, bytes: Uint8Array, maxBytes = LOG_RECORD_BYTES): Buffer {
-  const records = Math.ceil(bytes.byteLength / maxBytes);
-  const framed = Buffer.allocUnsafe(bytes.byteLength + records * LOG_HEADER_BYTES);
-  let at = 0;
-  for (let start = 0; start < bytes.byteLength; start += maxBytes) {
-    const payload = bytes.subarray(start, start + maxBytes);
-    framed.writeUInt32LE(LOG_STREAMS[stream], at);
-    framed.writeUInt32LE(payload.byteLength, at + 4);
-    framed.writeDoubleLE(timeMs, at + 8);
-    framed.set(payload, at + LOG_HEADER_BYTES);
-    at += LOG_HEADER_BYTES + payload.byteLength;
-  }
+  const framed = Buffer.allocUnsafe(framedBytes(bytes.byteLength, maxBytes));
+  frameLog(framed, stream, timeMs, [bytes], maxBytes);
   return framed;
+}
+
+/** @returns how long `bytes` of output are once they are framed */
+export function framedBytes(bytes: number, maxBytes: number): number {
+  return bytes + Math.ceil(bytes / maxBytes) * LOG_HEADER_BYTES;
+}
+
+/**
+ * Frames what `parts` say together into the first bytes of `target`.
+ * @returns the records, one after the other in `target`, each of at most `maxBytes`
+ */
+export function frameLog(target: Buffer, stream: LogStream, timeMs: number, parts: readonly Uint8Array[], maxBytes: number): Buffer[] {
+  const records: Buffer[] = [];
+  let left = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  let begin = 0;
+  /** Bytes that the record takes yet. */
+  let room = 0;
+  let at = 0;
+  for (const part of parts) {
+    for (let taken = 0; taken < part.byteLength; ) {
+      if (room === 0) {
+        room = Math.min(left, maxBytes);
+        begin = at;
+        target.writeUInt32LE(LOG_STREAMS[stream], at);
+        target.writeUInt32LE(room, at + 4);
+        target.writeDoubleLE(timeMs, at + 8);
+        at += LOG_HEADER_BYTES;
+      }
+      const piece = part.subarray(taken, taken + room);
+      target.set(piece, at);
+      at += piece.byteLength;
+      taken += piece.byteLength;
+      left -= piece.byteLength;
+      room -= piece.byteLength;
+      if (room === 0) records.push(target.subarray(begin, at));
+    }
+  }
+  return records;
 }
 
 /** Frames a line of the program's own, for the reader of the log. */

@@ -2,6 +2,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { writeParts } from '../disk.ts';
 import { readChunk } from './growing.ts';
 import { LOG_HEADER_BYTES } from './log-records.ts';
+import type { ReusedBuffer } from './reused-buffer.ts';
 
 const REGIONS = 16;
 const LARGEST_RECORD_BYTES = 64 * 1024;
@@ -71,12 +72,13 @@ export class LogRing {
   }
 
   /** Reads at most `length` bytes of the framed bytes it holds, oldest first, from `position` on. */
-  async readAt(position: number, length: number): Promise<Uint8Array> {
+  async readAt(position: number, length: number, memory?: ReusedBuffer): Promise<Uint8Array> {
     let start = position;
     for (let step = 1; step <= this.#shape.regions; step += 1) {
       const index = (this.#current + step) % this.#shape.regions;
       const { usedBytes } = this.#region(index);
-      if (start < usedBytes) return readChunk(this.#handle, index * this.#shape.regionBytes + start, Math.min(length, usedBytes - start));
+      if (start < usedBytes)
+        return readChunk(this.#handle, index * this.#shape.regionBytes + start, Math.min(length, usedBytes - start), memory);
       start -= usedBytes;
     }
     return Buffer.alloc(0);

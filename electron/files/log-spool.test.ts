@@ -58,10 +58,32 @@ describe('the log spool', () => {
 
   it('asks the writer to wait while a full batch is still being written', async () => {
     const spool = await openSpool(4 * MIB);
-    const batch = Buffer.alloc(64 * 1024, 97);
+    const batch = Buffer.alloc(256 * 1024, 97);
     expect(spool.write('stdout', batch)).toBeUndefined();
     await expect(spool.write('stdout', batch)).resolves.toBeUndefined();
-    expect(await spool.end()).toBe(2 * (batch.length + 16));
+    // In records of 64 KiB.
+    expect(await spool.end()).toBe(2 * (batch.length + 4 * 16));
+  });
+
+  it('says the same to a reader who keeps up, to one who falls behind, and to one who comes late', async () => {
+    const spool = await openSpool(64 * MIB);
+    const prompt = allBytes(spool.read(0, never));
+    const slow = spool.read(0, never)[Symbol.asyncIterator]();
+    const slowly: Uint8Array[] = [];
+    const written: Buffer[] = [];
+    for (let index = 0; index < 300; index += 1) {
+      // Of lengths that fill batches, that do not, and that are longer than any.
+      const bytes = Buffer.alloc(index % 29 === 0 ? 700_000 : 100 + ((index * 7_919) % 90_000), `piece ${index} `);
+      written.push(bytes);
+      await spool.write('stdout', bytes);
+      if (index % 10 === 9) slowly.push(Uint8Array.from((await slow.next()).value));
+    }
+    await spool.end();
+    for (let next = await slow.next(); next.done !== true; next = await slow.next()) slowly.push(Uint8Array.from(next.value));
+    const framed = await prompt;
+    expect(Buffer.concat(records(framed).map(({ bytes }) => bytes)).equals(Buffer.concat(written))).toBe(true);
+    expect(Buffer.concat(slowly).equals(framed)).toBe(true);
+    expect((await allBytes(spool.read(0, never))).equals(framed)).toBe(true);
   });
 
   it('keeps all of a log that fits, also when its second half passed through the ring', async () => {

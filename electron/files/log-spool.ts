@@ -4,13 +4,16 @@ import { type AttemptId, parseAttemptId } from '../../shared/ids.ts';
 import type { LogStream } from '../../shared/protocol.ts';
 import { writeParts } from '../disk.ts';
 import type { LogSpool, LogSpools } from '../ports/workspace.ts';
-import { type GrowingBytes, Growth, readChunk, readGrowing } from './growing.ts';
-import { encodeLog, encodeSystemLine, LOG_HEADER_BYTES } from './log-records.ts';
+import { type GrowingBytes, Growth, READ_CHUNK_BYTES, readChunk, readGrowing } from './growing.ts';
+import { encodeSystemLine, framedBytes, frameLog, LOG_HEADER_BYTES } from './log-records.ts';
 import { LogRing, type RingShape, ringShape } from './log-ring.ts';
+import { ReusedBuffer } from './reused-buffer.ts';
 
 /** Output waits this long for more of it, or until there is this much. */
 const FLUSH_MS = 50;
-const FLUSH_BYTES = 64 * 1024;
+const FLUSH_BYTES = 160 * 1024;
+/** The longest batch that is framed in memory which the next uses again. */
+const BATCH_BYTES = 512 * 1024;
 const SMALLEST_CAP_BYTES = 16 * 1024;
 
 /**
@@ -46,6 +49,11 @@ class SpoolFile implements LogSpool, GrowingBytes {
   readonly #handle: FileHandle;
   readonly #headBytes: number;
   readonly #shape: RingShape;
+  /** For the batch that is being written, and of the one before it. */
+  #framed = new ReusedBuffer(BATCH_BYTES);
+  #written = new ReusedBuffer(BATCH_BYTES);
+  /** What was written last, for readers who keep up: it stays as it is while the next batch is framed and written. */
+  #newest: { readonly position: number; readonly bytes: Buffer } | undefined;
   #fileBytes = 0;
   #ring: LogRing | undefined;
   #staged: Stretch[] = [];
@@ -102,13 +110,15 @@ class SpoolFile implements LogSpool, GrowingBytes {
   }
 
   read(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return readGrowing(this, offset, true, signal);
+    return readGrowing(this, offset, true, signal, new ReusedBuffer(READ_CHUNK_BYTES));
   }
 
-  async readAt(position: number, length: number): Promise<Uint8Array> {
+  async readAt(position: number, length: number, memory?: ReusedBuffer): Promise<Uint8Array> {
     if (this.#removed) return Buffer.alloc(0);
-    if (position >= this.#fileBytes && this.#ring !== undefined) return this.#ring.readAt(position - this.#fileBytes, length);
-    return readChunk(this.#handle, position, Math.min(length, this.#fileBytes - position));
+    if (position >= this.#fileBytes && this.#ring !== undefined) return this.#ring.readAt(position - this.#fileBytes, length, memory);
+    return (
+      this.#fromNewest(position, length, memory) ?? readChunk(this.#handle, position, Math.min(length, this.#fileBytes - position), memory)
+    );
   }
 
   /** Frees nothing: a log is bounded by its cap, and is removed in one piece. */
@@ -140,7 +150,7 @@ class SpoolFile implements LogSpool, GrowingBytes {
       this.#staged = [];
       this.#stagedBytes = 0;
       try {
-        await this.#store(this.#frame(staged));
+        await this.#store(this.#frame(staged, bytes));
         this.#unwritable = 0;
       } catch {
         this.#unwritable += bytes;
@@ -149,17 +159,21 @@ class SpoolFile implements LogSpool, GrowingBytes {
     this.#draining = undefined;
   }
 
-  #frame(staged: readonly Stretch[]): Buffer[] {
+  /** @returns records that stay as they are until the next call */
+  #frame(staged: readonly Stretch[], bytes: number): Buffer[] {
     const records: Buffer[] = [];
     if (this.#unwritable > 0) {
       records.push(
         encodeSystemLine(Date.now(), `… ${this.#unwritable} bytes are missing here: the worker could not write them to its disk.`),
       );
     }
+    // Each stretch may end with a record that is not full.
+    const framed = this.#framed.take(framedBytes(bytes, this.#shape.recordBytes) + staged.length * LOG_HEADER_BYTES);
+    let at = 0;
     for (const { stream, time, parts } of staged) {
-      const bytes = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
-      for (let at = 0; at < bytes.byteLength; at += this.#shape.recordBytes) {
-        records.push(encodeLog(stream, time, bytes.subarray(at, at + this.#shape.recordBytes)));
+      for (const record of frameLog(framed.subarray(at), stream, time, parts, this.#shape.recordBytes)) {
+        records.push(record);
+        at += record.byteLength;
       }
     }
     return records;
@@ -193,7 +207,33 @@ class SpoolFile implements LogSpool, GrowingBytes {
 
   async #appendToFile(records: readonly Buffer[]): Promise<void> {
     await writeParts(this.#handle, records, this.#fileBytes);
+    const bytes = joined(records);
+    this.#newest = bytes && { position: this.#fileBytes, bytes };
+    [this.#framed, this.#written] = [this.#written, this.#framed];
     this.#fileBytes += records.reduce((sum, record) => sum + record.byteLength, 0);
     this.growth.wake();
   }
+
+  /** A copy: where it is from is soon used for other bytes. */
+  #fromNewest(position: number, length: number, memory: ReusedBuffer | undefined): Buffer | undefined {
+    if (this.#newest === undefined) return undefined;
+    const at = position - this.#newest.position;
+    if (at < 0 || at >= this.#newest.bytes.byteLength) return undefined;
+    const found = this.#newest.bytes.subarray(at, at + length);
+    const copy = memory?.take(found.byteLength) ?? Buffer.allocUnsafeSlow(found.byteLength);
+    copy.set(found);
+    return copy;
+  }
+}
+
+/** @returns records that stand one behind the other in memory, as one piece; undefined for others */
+function joined(records: readonly Buffer[]): Buffer | undefined {
+  const [first] = records;
+  if (first === undefined) return undefined;
+  let end = first.byteOffset;
+  for (const { buffer, byteOffset, byteLength } of records) {
+    if (buffer !== first.buffer || byteOffset !== end) return undefined;
+    end += byteLength;
+  }
+  return Buffer.from(first.buffer, first.byteOffset, end - first.byteOffset);
 }

@@ -9,8 +9,9 @@ import type { Endpoint, LinkClient, LinkClientHandlers } from '../ports/link.ts'
 import type { Clock, Dispose, Logger } from '../ports/system.ts';
 import { decodeCoordinatorMessage, LINK_PATH } from './codec.ts';
 import { CLOSE, closeText } from './connection.ts';
+import { createFrameMemory } from './frame-memory.ts';
 import { LOOK_MS, localAddresses, watchLocalAddress } from './local-address.ts';
-import { encodeLogFrame } from './log-frame.ts';
+import { encodeLogFrame, LOG_FRAME_OVERHEAD } from './log-frame.ts';
 import { createOutbox } from './outbox.ts';
 
 /** Pauses between attempts to connect are drawn evenly from 0 to a ceiling that doubles from `firstMs` to `longestMs`. */
@@ -85,6 +86,7 @@ class Client implements LinkClient {
   #flushPlanned: NodeJS.Immediate | undefined;
   #grantPlanned: NodeJS.Immediate | undefined;
   #logWaiters: LogWaiter[] = [];
+  readonly #frameMemory = createFrameMemory(LIMITS.logFrameBytes + LOG_FRAME_OVERHEAD);
   /** The one timer of the present state: welcome, ping, or the pause before the next attempt. */
   #timer: Dispose = () => {};
   readonly #written = (error?: Error | null) => {
@@ -117,7 +119,12 @@ class Client implements LinkClient {
     if (this.#state !== 'up' || webSocket?.readyState !== WebSocket.OPEN) throw lost('there is no connection to the coordinator');
     for (let start = 0; start < bytes.byteLength; start += LIMITS.logFrameBytes) {
       const part = bytes.subarray(start, start + LIMITS.logFrameBytes);
-      webSocket.send(encodeLogFrame(attempt, offset + start, part), this.#written);
+      const frame = encodeLogFrame(attempt, offset + start, part, this.#frameMemory.take);
+      webSocket.send(frame, (error) => {
+        // Of a connection that broke, somebody may still hold it.
+        if (error === undefined || error === null) this.#frameMemory.giveBack(frame);
+        this.#written(error);
+      });
     }
     if (webSocket.bufferedAmount < LIMITS.linkLogWindowBytes) return;
     await new Promise<void>((resolve, reject) => this.#logWaiters.push({ bytes: bytes.byteLength, resolve, reject }));

@@ -305,6 +305,19 @@ describe('logs', () => {
     expect(Buffer.concat(farm.logs.items.map((log) => log.bytes)).equals(bytes)).toBe(true);
   });
 
+  it('arrive as they were sent, also where the sender and the link use their memory again', async () => {
+    const farm = await coordinator();
+    const node = worker(farm.port);
+    await node.welcomes.at(0);
+    const piece = Buffer.alloc(LIMITS.logFrameBytes);
+    // More than the window has room for, so that frames have been written before the last is made.
+    const pieces = (2 * LIMITS.linkLogWindowBytes) / piece.length;
+    for (let index = 0; index < pieces; index++) await node.client.sendLog(attempt(1), index * piece.length, piece.fill(index));
+    await farm.logs.at(pieces - 1);
+    const bytes = farm.logs.items.map((log) => Buffer.from(log.bytes));
+    expect(bytes.every((one, index) => one.equals(Buffer.alloc(piece.length, index)))).toBe(true);
+  });
+
   it('are written side by side, and what was said after them waits for them, the leave-taking too', async () => {
     const writes: (() => void)[] = [];
     const farm = await coordinator({ handlers: { log: () => new Promise<void>((resolve) => writes.push(resolve)) } });

@@ -23,12 +23,23 @@ export interface LogFrame {
   readonly bytes: Uint8Array;
 }
 
-/** @returns the whole frame, the payload copied into it. @throws Error on a payload or offset that no frame can carry */
-export function encodeLogFrame(attempt: AttemptId, offset: number, bytes: Uint8Array): Buffer {
+/** What a frame has at most besides its payload, in bytes. */
+export const LOG_FRAME_OVERHEAD = ID_AT + LONGEST_ID + OFFSET_BYTES;
+
+/**
+ * @param memory gives the bytes that the frame is made of
+ * @returns the whole frame, the payload copied into it. @throws Error on a payload or offset that no frame can carry
+ */
+export function encodeLogFrame(
+  attempt: AttemptId,
+  offset: number,
+  bytes: Uint8Array,
+  memory: (length: number) => Buffer = Buffer.allocUnsafe,
+): Buffer {
   if (bytes.byteLength > LIMITS.logFrameBytes) throw new Error(`a log frame of ${bytes.byteLength} bytes; at most ${LIMITS.logFrameBytes}`);
   if (!Number.isSafeInteger(offset) || offset < 0) throw new Error(`log offset ${offset}`);
   const payloadAt = ID_AT + attempt.length + OFFSET_BYTES;
-  const frame = Buffer.allocUnsafe(payloadAt + bytes.byteLength);
+  const frame = memory(payloadAt + bytes.byteLength);
   frame.writeUInt8(VERSION, 0);
   frame.writeUInt16BE(attempt.length, 1);
   frame.write(attempt, ID_AT, 'latin1');

@@ -41,7 +41,7 @@ export interface LogSpool {
   write(stream: LogStream, bytes: Uint8Array): Promise<void> | undefined;
   /** No more will be written: what the ring holds follows the line that says how much was left out. @returns the full framed length */
   end(): Promise<number>;
-  /** Framed bytes from `offset` on as they come; ends after `end` when all was read. */
+  /** Framed bytes from `offset` on as they come, each piece the reader's until it asks for the next; ends after `end` when all was read. */
   read(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Bytes that the coordinator has on disk. */
   acknowledge(offset: number): void;

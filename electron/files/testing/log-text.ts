@@ -3,7 +3,8 @@ import { createLogDecoder } from '../log-records.ts';
 
 export async function allBytes(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  // The place of a chunk is the next one's too.
+  for await (const chunk of chunks) parts.push(Uint8Array.from(chunk));
   return Buffer.concat(parts);
 }
 

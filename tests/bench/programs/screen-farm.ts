@@ -28,16 +28,21 @@ export type ScreenQuestion =
   | { readonly type: 'open'; readonly jobs: number; readonly nodes: number; readonly logLines: number }
   /** From now on, until it is changed; one delta changes one job. */
   | { readonly type: 'rate'; readonly deltasPerSecond: number }
+  /** Asks when the last line of the log that grows was sent. */
+  | { readonly type: 'last-line' }
   /** This many deltas in batches of one frame, as fast as the browser takes them. */
   | { readonly type: 'burst'; readonly deltas: number; readonly perEvent: number };
 export interface ScreenAnswer {
   readonly url: string;
+  /** Wall-clock ms since 1970, by a clock finer than a millisecond; NaN before. */
+  readonly lastLineAt: number;
 }
 
 const viewers = new Set<http.ServerResponse>();
 let farm: SimulatedFarm;
 let url = '';
 let wholeLog = Buffer.alloc(0);
+let lastLineAt = Number.NaN;
 let ticker: NodeJS.Timeout | undefined;
 
 serve<ScreenQuestion, ScreenAnswer>(async (question) => {
@@ -59,10 +64,10 @@ serve<ScreenQuestion, ScreenAnswer>(async (question) => {
         before = now;
         for (; owed >= 1; owed -= 1) void send(farm.delta(1));
       }, TICK_MS);
-  } else {
+  } else if (question.type === 'burst') {
     for (let sent = 0; sent < question.deltas; sent += question.perEvent) await send(farm.delta(question.perEvent));
   }
-  return { url };
+  return { url, lastLineAt };
 });
 
 async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
@@ -110,6 +115,7 @@ async function sendLog(response: http.ServerResponse, grows: boolean): Promise<v
     if (sent < 10 * FOLLOWED_LINES) return;
     clearInterval(timer);
     response.end();
+    lastLineAt = performance.timeOrigin + performance.now();
   }, TICK_MS);
 }
 
