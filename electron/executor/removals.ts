@@ -4,7 +4,7 @@ import type { Logger } from '../ports/system.ts';
 const WAITING_AT_MOST = 64;
 const WORKERS = 2;
 /** A removal leaves the engine to what those do first who hear that a task has ended: its end is told, and the next is started (ms). */
-const REST_MS = 20;
+const REST_MS = 5;
 const RETRY_FIRST_MS = 250;
 const RETRY_LONGEST_MS = 60_000;
 
