@@ -73,8 +73,7 @@ test('a second start brings the first one to the front, and gives it the zip to 
 });
 
 test('quitting asks while a task runs; it can wait for its end', async ({ home }) => {
-  const app = await home.start();
-  await app.firstWindow();
+  const app = await home.start(['--hidden']);
   const client = await home.client();
   const go = join(home.folder, 'go');
   const { id } = await client.call('submitJob', { body: waiting(go) });
@@ -87,14 +86,12 @@ test('quitting asks while a task runs; it can wait for its end', async ({ home }
   const exited = once(app.process(), 'exit');
   await writeFile(go, '');
   expect(await exited).toEqual([0, null]);
-  const again = await home.start();
-  await again.firstWindow();
+  await home.start(['--hidden']);
   expect((await (await home.client()).call('getJob', { params: { job: id } })).state).toBe('COMPLETED');
 });
 
 test('quitting at once hands the task back, and it runs after the next start', async ({ home }) => {
-  const app = await home.start();
-  await app.firstWindow();
+  const app = await home.start(['--hidden']);
   const go = join(home.folder, 'go');
   const { id } = await (await home.client()).call('submitJob', { body: waiting(go) });
   await expect.poll(() => home.session.trayLabels()).toContain('1 task runs here');

@@ -7,7 +7,10 @@ const run = promisify(execFile);
 /** What the question before the end is answered by, in the order of its buttons. */
 const QUIT_ANSWERS = ['Keep Running', 'Finish Them First', 'Quit Now'] as const;
 
-/** Answers the question that stands, or soon stands, on the screen when the app is told to quit while tasks run: by keys, as a person does. */
+/**
+ * Answers the question that stands, or soon stands, on the screen when the app is told to quit while tasks run: by keys, as a
+ * person does. The app is to have no window then: one that opens late would take the keyboard for itself.
+ */
 export async function answerQuit(answer: (typeof QUIT_ANSWERS)[number]): Promise<void> {
   const title = '^Quit Lanyard\\?$';
   const steps = Array.from({ length: QUIT_ANSWERS.indexOf(answer) }, () => 'Tab');
