@@ -1,4 +1,8 @@
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Page } from '@playwright/test';
+import type { TestFarm } from './support/farm.ts';
 import { expect, SMALL, test } from './support/test.ts';
 
 /** A real scrollbar, which the runner hides else, and a finger. */
@@ -7,26 +11,29 @@ test.use({
   launchOptions: async ({ launchOptions }, use) => use({ ...launchOptions, ignoreDefaultArgs: ['--hide-scrollbars'] }),
 });
 
-/** Enough lines for a scrollbar whose thumb can be taken hold of, and then one after the other, so that following shows. */
-const TALKER = 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "line $i"; done; while true; do i=$((i+1)); echo "line $i"; sleep 0.1; done';
-
-async function openTalker(page: Page, farm: { link: string; url: string }, job: number) {
+/** A log with enough lines for a scrollbar whose thumb can be taken hold of, which grows when the test says so. */
+async function openTalker(page: Page, farm: TestFarm, name: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'lanyard-talker-'));
+  const file = join(folder, 'lines');
+  await writeFile(file, Array.from({ length: 300 }, (_, line) => `line ${line + 1}\n`).join(''));
+  const job = await farm.submit({
+    name,
+    command: `tail -n +1 -f ${file} & until [ -e ${file}.end ]; do sleep 0.1; done; kill $!`,
+    ...SMALL,
+  });
+  const grow = () => appendFile(file, 'one more line\n');
   await page.goto(farm.link);
   await page.goto(`${farm.url}/#/logs/${job}.0.1`);
   const log = page.getByRole('log', { name: 'Log' });
   const [following, paused] = [page.getByText('· following'), page.getByText('paused; press End to follow')];
   await expect(following).toBeVisible();
-  await expect(
-    log
-      .locator('[data-line]')
-      .filter({ hasText: /line 30\d$/ })
-      .first(),
-  ).toBeVisible();
+  await expect(log).toContainText('line 300');
   const top = () => log.evaluate(({ scrollTop }) => scrollTop);
   /** Lines come, and the log stays where the hand has moved it. */
   const staysUp = async () => {
     await expect(paused).toBeVisible();
     const seen = await paused.textContent();
+    await grow();
     await expect(paused).not.toHaveText(seen as string);
     expect(await log.evaluate(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)).toBeGreaterThan(100);
   };
@@ -34,14 +41,19 @@ async function openTalker(page: Page, farm: { link: string; url: string }, job: 
   const goesOn = async () => {
     await expect(following).toBeVisible();
     const before = await top();
+    await grow();
     await expect.poll(top, 'it moves on with new lines').toBeGreaterThan(before);
   };
-  return { log, following, goesOn, staysUp };
+  const close = async () => {
+    await writeFile(`${file}.end`, '');
+    await expect.poll(async () => (await farm.client.call('getJob', { params: { job } })).state).toBe('COMPLETED');
+    await rm(folder, { recursive: true });
+  };
+  return { log, following, goesOn, staysUp, close };
 }
 
 test('the thumb of the scrollbar moved up pauses; let go at the end, it goes on', async ({ page, farm }) => {
-  const job = await farm.submit({ name: 'talker', command: TALKER, ...SMALL });
-  const { log, goesOn, staysUp } = await openTalker(page, farm, job);
+  const { log, goesOn, staysUp, close } = await openTalker(page, farm, 'talker');
   const { x, y, width, height } = (await log.boundingBox()) as NonNullable<Awaited<ReturnType<typeof log.boundingBox>>>;
   const gutter = await log.evaluate((element) => (element as HTMLElement).offsetWidth - element.clientWidth);
   expect(gutter, 'there is a scrollbar').toBeGreaterThan(4);
@@ -63,12 +75,11 @@ test('the thumb of the scrollbar moved up pauses; let go at the end, it goes on'
   // The hand lies still after it: no movement tells that the button is up.
   await page.mouse.up();
   await goesOn();
-  await farm.client.call('cancelJob', { params: { job } });
+  await close();
 });
 
 test('a finger that draws the log down pauses; at the end it goes on', async ({ page, farm }) => {
-  const job = await farm.submit({ name: 'touched', command: TALKER, ...SMALL });
-  const { log, following, goesOn, staysUp } = await openTalker(page, farm, job);
+  const { log, following, goesOn, staysUp, close } = await openTalker(page, farm, 'touched');
   const { x, y, width, height } = (await log.boundingBox()) as NonNullable<Awaited<ReturnType<typeof log.boundingBox>>>;
   const session = await page.context().newCDPSession(page);
   const [across, middle] = [Math.round(x + width / 2), Math.round(y + height / 2)];
@@ -88,5 +99,5 @@ test('a finger that draws the log down pauses; at the end it goes on', async ({ 
     await expect(following).toBeVisible({ timeout: 1_000 });
   }).toPass();
   await goesOn();
-  await farm.client.call('cancelJob', { params: { job } });
+  await close();
 });
