@@ -29,8 +29,10 @@ function Explanations({ label, about, ask, children }: ExplainedProps) {
   const revision = useFarm((farm) => farm.revision);
   const { answer: said } = useAnswer(ask, [about], [revision]);
   if (said === null) return null;
-  // What the sentence says already needs no line of its own.
-  const obstacles = said.obstacles.filter(({ message, help }) => help !== null || !said.summary.includes(message));
+  // What the sentence says already is not said twice.
+  const obstacles = said.obstacles
+    .map((one) => ({ ...one, isSaid: said.summary.includes(one.message) }))
+    .filter(({ isSaid, help }) => !isSaid || help !== null);
   return (
     <section className={css.why} aria-label={label}>
       <CircleHelp aria-hidden />
@@ -41,9 +43,9 @@ function Explanations({ label, about, ask, children }: ExplainedProps) {
         </p>
         {obstacles.length > 0 && (
           <ul>
-            {obstacles.map(({ constraint, message, help }) => (
+            {obstacles.map(({ constraint, message, help, isSaid }) => (
               <li key={constraint + message}>
-                {message} {help !== null && <strong>{help}</strong>}
+                {!isSaid && message} {help !== null && <strong>{help}</strong>}
               </li>
             ))}
           </ul>
