@@ -21,7 +21,7 @@ export const test = base.extend<{ page: Page }, { farm: TestFarm }>({
 
 export { expect };
 
-const AWAY = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
+const AWAY = /ERR_(CONNECTION_[A-Z]+|SOCKET_NOT_CONNECTED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/;
 
 /** What a page complains of, but for a coordinator that is away: tests take it away. */
 export async function watchConsole(page: Page): Promise<readonly string[]> {
