@@ -1,9 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    // One fewer than there are, the default, leaves half of a machine with two cores idle.
-    maxWorkers: '100%',
+    // More than there are cores: many tests wait for a disk, a socket or a process.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     projects: [
       {
         test: {
