@@ -5,8 +5,7 @@ import { networkInterfaces } from 'node:os';
 export const LOOK_MS = 1_500;
 
 /**
- * The addresses of this machine, as they are now. Never undefined for long: it is where the system does not tell them, and then nobody
- * concludes anything from it.
+ * @returns the addresses of this machine, as they are now; undefined where the system does not tell them, from which nothing is concluded
  */
 export function localAddresses(): ReadonlySet<string> | undefined {
   try {
