@@ -14,7 +14,7 @@ import { addressSchema, type Role, signedRosterSchema } from './trust.ts';
  * another meaning. A new optional field or a new message that an old peer may ignore needs no new
  * version. Peers of different versions refuse each other at `hello`, with both numbers in the error.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 export const attemptIdSchema = z
   .string()
@@ -121,9 +121,8 @@ export const LOG_ROLES: readonly Role[] = WORKERS;
 /** A blob that is laid into the working folder at `path`. */
 const extraFileSchema = z.object({ path: z.string().max(LIMITS.pathLength), blob: blobIdSchema, bytes: z.number().int().min(0) });
 
-/** What all tasks of a job have in common, as a worker needs it. */
-export const workSchema = z.object({
-  job: z.number().int().positive(),
+/** What all tasks of a job have in common, and all jobs of one specification, as a worker needs it. */
+const workSchema = z.object({
   name: z.string(),
   /** Who submitted it, for the owner of the machine. */
   owner: z.string().default(''),
@@ -143,7 +142,7 @@ export type Work = Readonly<z.infer<typeof workSchema>>;
 
 const parametersSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
-export const assignmentSchema = z.object({
+const assignmentSchema = z.object({
   attempt: attemptIdSchema,
   parameters: parametersSchema,
   /** Ids of the GPUs reserved for it. */
@@ -152,6 +151,15 @@ export const assignmentSchema = z.object({
   files: z.array(extraFileSchema).default([]),
 });
 export type Assignment = Readonly<z.infer<typeof assignmentSchema>>;
+
+/** Attempts that have their work in common, which is said once for all of them. */
+const assignmentGroupSchema = z.object({ work: workSchema, attempts: z.array(assignmentSchema) });
+export type AssignmentGroup = Readonly<z.infer<typeof assignmentGroupSchema>>;
+
+/** @returns how many attempts the groups have in all */
+export function countOf(groups: readonly AssignmentGroup[]): number {
+  return groups.reduce((sum, { attempts }) => sum + attempts.length, 0);
+}
 
 /** Coordinator to worker. */
 export const coordinatorMessageSchema = z.discriminatedUnion('type', [
@@ -167,9 +175,9 @@ export const coordinatorMessageSchema = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('assign'),
-    /** The jobs that `attempts` belong to. */
-    work: z.array(workSchema),
-    attempts: z.array(assignmentSchema).max(LIMITS.attemptsPerMessage),
+    groups: z
+      .array(assignmentGroupSchema)
+      .refine((groups) => countOf(groups) <= LIMITS.attemptsPerMessage, `at most ${LIMITS.attemptsPerMessage} attempts`),
   }),
   z.object({
     type: z.literal('stop'),

@@ -2,13 +2,13 @@ import type { AttemptId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
 import type { Availability } from '../../shared/node.ts';
 import type { OwnerLevel } from '../../shared/owner.ts';
-import type { Assignment, AttemptEnd, HeldAttempt, Phase, Report, Work } from '../../shared/protocol.ts';
+import type { Assignment, AssignmentGroup, AttemptEnd, HeldAttempt, Phase, Report, Work } from '../../shared/protocol.ts';
 
 /** What can happen to a worker. */
 export type WorkerEvent =
   | { readonly type: 'connected'; readonly stop: readonly AttemptId[] }
   | { readonly type: 'disconnected' }
-  | { readonly type: 'assigned'; readonly work: readonly Work[]; readonly attempts: readonly Assignment[] }
+  | { readonly type: 'assigned'; readonly groups: readonly AssignmentGroup[] }
   | { readonly type: 'stop'; readonly attempt: AttemptId; readonly reason: EndReason; readonly graceMs: number }
   | { readonly type: 'acknowledged'; readonly attempts: readonly AttemptId[] }
   /** The shell's answers to the effects. */

@@ -10,7 +10,6 @@ const FIRST = '7.0.1' as AttemptId;
 const SECOND = '7.1.1' as AttemptId;
 
 const work: Work = {
-  job: 7,
   name: 'render',
   owner: 'ana',
   command: 'true',
@@ -37,7 +36,7 @@ const completed: AttemptEnd = {
 const failed: AttemptEnd = { ...completed, reason: 'exit', exitCode: 3, outputs: [] };
 
 const assignment = (attempt: AttemptId): Assignment => ({ attempt, parameters: {}, gpus: [], files: [] });
-const assigned = (...attempts: AttemptId[]): WorkerEvent => ({ type: 'assigned', work: [work], attempts: attempts.map(assignment) });
+const assigned = (...attempts: AttemptId[]): WorkerEvent => ({ type: 'assigned', groups: [{ work, attempts: attempts.map(assignment) }] });
 const ended = (attempt: AttemptId, end: AttemptEnd): WorkerEffect => report({ kind: 'ended', attempt, end });
 const report = (value: Report): WorkerEffect => ({ type: 'report', report: value });
 
@@ -106,13 +105,6 @@ describe('an attempt', () => {
     send(assigned(FIRST));
     const end = { ...failed, outputs: completed.outputs };
     expect(send({ type: 'finished', attempt: FIRST, end })).toEqual([ended(FIRST, failed)]);
-  });
-
-  test('without a description of its job is refused', () => {
-    const { state, send } = connectedWorker();
-    const effects = send({ type: 'assigned', work: [], attempts: [assignment(FIRST)] });
-    expect(effects).toMatchObject([{ type: 'report', report: { kind: 'ended', attempt: FIRST, end: { reason: 'infrastructure' } } }]);
-    expect(heldAttempts(state)).toEqual([]);
   });
 });
 
@@ -366,8 +358,7 @@ describe('the owner of the machine', () => {
     one.send({ type: 'connected', stop: [] });
     const large = (requirements: Partial<Work['requirements']>): WorkerEvent => ({
       type: 'assigned',
-      work: [{ ...work, requirements: { ...work.requirements, ...requirements } }],
-      attempts: [assignment(FIRST)],
+      groups: [{ work: { ...work, requirements: { ...work.requirements, ...requirements } }, attempts: [assignment(FIRST)] }],
     });
     expect(refusalOf(one.send(large({ cpu: 2.6 })))).toEqual(['the owner of the machine shares no more than 2.5 CPU cores']);
     expect(refusalOf(one.send(large({ ramMb: 161 })))).toEqual(['the owner of the machine shares no more than 160 MiB of memory']);

@@ -1,10 +1,10 @@
-import { type AttemptId, parseAttemptId } from '../../shared/ids.ts';
+import type { AttemptId } from '../../shared/ids.ts';
 import type { EndReason } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { Availability } from '../../shared/node.ts';
 import type { OwnerLevel } from '../../shared/owner.ts';
 import { PassingMap } from '../../shared/passing-map.ts';
-import type { Assignment, AttemptEnd, Work } from '../../shared/protocol.ts';
+import type { Assignment, AssignmentGroup, AttemptEnd, Work } from '../../shared/protocol.ts';
 import type { Now } from './events.ts';
 import type { HeldAttempts, WorkerEffect, WorkerEvent } from './worker-events.ts';
 
@@ -82,7 +82,7 @@ export function workerStep(state: WorkerState, event: WorkerEvent, now: Now): Wo
       state.connected = false;
       break;
     case 'assigned':
-      assignAll(state, event, effects);
+      assignAll(state, event.groups, effects);
       runWaiting(state, effects);
       break;
     case 'stop': {
@@ -164,14 +164,13 @@ function disown(state: WorkerState, id: AttemptId, effects: WorkerEffect[]): voi
   askToEnd(state, attempt, 'node-lost', state.config.stopGraceMs, effects);
 }
 
-function assignAll(state: WorkerState, { work, attempts }: Extract<WorkerEvent, { type: 'assigned' }>, effects: WorkerEffect[]): void {
-  const works = new Map(work.map((one) => [one.job, one]));
+function assignAll(state: WorkerState, groups: readonly AssignmentGroup[], effects: WorkerEffect[]): void {
   const held = heldShare(state);
-  for (const assignment of attempts) assign(state, assignment, works, held, effects);
+  for (const { work, attempts } of groups) for (const assignment of attempts) assign(state, assignment, work, held, effects);
 }
 
 /** @param held what all attempts hold that were taken before */
-function assign(state: WorkerState, assignment: Assignment, works: ReadonlyMap<number, Work>, held: Share, effects: WorkerEffect[]): void {
+function assign(state: WorkerState, assignment: Assignment, work: Work, held: Share, effects: WorkerEffect[]): void {
   const id = assignment.attempt;
   // A held attempt is named again when the coordinator cannot know whether the first message arrived.
   if (state.attempts.has(id)) return;
@@ -184,12 +183,6 @@ function assign(state: WorkerState, assignment: Assignment, works: ReadonlyMap<n
   // It was on its way when the owner's word went out; the coordinator has heard of that before it hears of this.
   if (state.availability !== 'available') {
     refuse(id, 'owner-interrupted', `the owner of the machine keeps it (${state.availability})`, effects);
-    return;
-  }
-  const job = parseAttemptId(id)?.job;
-  const work = job === undefined ? undefined : works.get(job);
-  if (work === undefined) {
-    refuse(id, 'infrastructure', 'the assignment came without a description of its job', effects);
     return;
   }
   const excess = addToShare(held, work.requirements, state.config.shared);

@@ -177,7 +177,8 @@ class AttemptLife {
   private runSpec(folder: string) {
     const { parameters, attempt, gpus } = this.assignment;
     const { work } = this;
-    const env: Record<string, string> = { ...parameterEnvironment(parameters), LANYARD_JOB: String(work.job), LANYARD_ATTEMPT: attempt };
+    const [job = ''] = attempt.split('.', 1);
+    const env: Record<string, string> = { ...parameterEnvironment(parameters), LANYARD_JOB: job, LANYARD_ATTEMPT: attempt };
     if (gpus.length > 0) env.LANYARD_GPUS = gpus.join(',');
     for (const [name, value] of Object.entries(work.env)) env[name] = fillTemplate(value, parameters);
     return {

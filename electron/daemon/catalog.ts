@@ -14,7 +14,10 @@ const KEPT_JOBS = 250;
 
 export interface CatalogEntry extends StoredSpec {
   readonly split: TaskSplit;
-  /** What a worker gets of it; made when the job is first placed, because only then the outputs it builds on are all there. */
+  /**
+   * What a worker gets of it; made when the job is first placed, because only then the outputs it builds on are all there. Jobs of one
+   * specification that follow each other get the same object.
+   */
   work(): Work;
   /** What one of its tasks builds on: the outputs of its counterparts in other jobs, which are there when it is placed. */
   files(index: number): Assignment['files'];
@@ -34,6 +37,12 @@ const splitOf = oncePerRun(({ tasks }: JobSpec) => splitTasks(tasks));
 
 export function openCatalog(store: Store): Catalog {
   const kept = createRecent<JobId, CatalogEntry>(KEPT_JOBS);
+  let last: { readonly stored: StoredSpec; readonly work: Work } | undefined;
+
+  const workOf = (stored: StoredSpec): Work => {
+    if (last === undefined || !haveWorkInCommon(last.stored, stored)) last = { stored, work: toWork(stored, store) };
+    return last.work;
+  };
 
   const keep = (job: JobId, stored: StoredSpec): CatalogEntry => {
     const split = splitOf(stored.spec);
@@ -43,7 +52,7 @@ export function openCatalog(store: Store): Catalog {
       ...stored,
       split,
       work() {
-        work ??= toWork(job, stored, store);
+        work ??= workOf(stored);
         return work;
       },
       files: (index) => ownSources(stored.spec).flatMap((other) => store.outputs(other, index).map(toFile)),
@@ -72,10 +81,14 @@ export function toAssignment(entry: CatalogEntry, job: JobId, index: number, num
   return { attempt: attemptId(job, index, number), parameters: entry.split.parameters(index), gpus: [...gpus], files: entry.files(index) };
 }
 
-function toWork(job: JobId, stored: StoredSpec, store: Store): Work {
+/** What other jobs have produced is asked for each time: a retry may have produced something else meanwhile. */
+function haveWorkInCommon(one: StoredSpec, other: StoredSpec): boolean {
+  return one.spec === other.spec && one.owner === other.owner && one.inputBytes === other.inputBytes && one.spec.inputsFrom.length === 0;
+}
+
+function toWork(stored: StoredSpec, store: Store): Work {
   const { spec } = stored;
   return {
-    job,
     name: spec.name,
     owner: stored.owner,
     command: spec.command,

@@ -1,7 +1,7 @@
 import type { NodeCache } from '../../shared/cache.ts';
 import { type AttemptId, attemptId, type JobId, type NodeId, parseAttemptId } from '../../shared/ids.ts';
-import { LIMITS } from '../../shared/limits.ts';
 import {
+  type Assignment,
   type CoordinatorMessage,
   type Hello,
   PROTOCOL_VERSION,
@@ -283,8 +283,7 @@ async function withCheckedOutputs(report: EndedReport, blobs: Blobs): Promise<En
 }
 
 interface ToWorker {
-  readonly work: Map<JobId, Work>;
-  attempts: Extract<CoordinatorMessage, { type: 'assign' }>['attempts'];
+  readonly assignments: Map<Work, Assignment[]>;
   readonly stops: Extract<CoordinatorMessage, { type: 'stop' }>['attempts'];
   readonly acknowledged: AttemptId[];
 }
@@ -303,7 +302,7 @@ class Outgoing {
   of(node: NodeId): ToWorker {
     let to = this.byNode.get(node);
     if (to === undefined) {
-      to = { work: new Map(), attempts: [], stops: [], acknowledged: [] };
+      to = { assignments: new Map(), stops: [], acknowledged: [] };
       this.byNode.set(node, to);
     }
     return to;
@@ -319,33 +318,23 @@ class Outgoing {
       this.logger.error('a job that is not stored was placed', { attempt: attemptId(job, index, number) });
       return;
     }
-    const to = this.of(node);
-    if (!to.work.has(job)) to.work.set(job, entry.work());
-    to.attempts.push(toAssignment(entry, job, index, number, gpus));
+    const { assignments } = this.of(node);
+    const work = entry.work();
+    const assignment = toAssignment(entry, job, index, number, gpus);
+    const others = assignments.get(work);
+    if (others === undefined) assignments.set(work, [assignment]);
+    else others.push(assignment);
   }
 
   send(connectionOf: (node: NodeId) => WorkerConnection | undefined): void {
-    for (const [node, to] of this.byNode) {
+    for (const [node, { acknowledged, stops, assignments }] of this.byNode) {
       const connection = connectionOf(node);
       // A worker that polls has no connection: it asks.
       if (connection === undefined) continue;
-      for (const attempts of chunks(to.acknowledged)) connection.send({ type: 'acknowledge', attempts });
-      for (const attempts of chunks(to.stops)) connection.send({ type: 'stop', attempts });
-      for (const attempts of chunks(to.attempts)) connection.send({ type: 'assign', work: workOf(to, attempts), attempts });
+      if (acknowledged.length > 0) connection.send({ type: 'acknowledge', attempts: acknowledged });
+      if (stops.length > 0) connection.send({ type: 'stop', attempts: stops });
+      if (assignments.size === 0) continue;
+      connection.send({ type: 'assign', groups: Array.from(assignments, ([work, attempts]) => ({ work, attempts })) });
     }
   }
-}
-
-function workOf(to: ToWorker, attempts: ToWorker['attempts']): Work[] {
-  if (to.attempts.length === attempts.length) return [...to.work.values()];
-  const jobs = new Set(attempts.map(({ attempt }) => parseAttemptId(attempt)?.job as JobId));
-  return [...to.work].filter(([job]) => jobs.has(job)).map(([, work]) => work);
-}
-
-function chunks<T>(list: T[]): T[][] {
-  if (list.length === 0) return [];
-  if (list.length <= LIMITS.attemptsPerMessage) return [list];
-  const parts: T[][] = [];
-  for (let from = 0; from < list.length; from += LIMITS.attemptsPerMessage) parts.push(list.slice(from, from + LIMITS.attemptsPerMessage));
-  return parts;
 }

@@ -259,7 +259,7 @@ class Worker implements WorkerDaemon {
   private onMessage(message: Exclude<CoordinatorMessage, { type: 'welcome' | 'refuse' }>): void {
     switch (message.type) {
       case 'assign':
-        this.take({ type: 'assigned', work: message.work, attempts: message.attempts });
+        this.take({ type: 'assigned', groups: message.groups });
         break;
       case 'stop':
         for (const { attempt, reason, graceMs } of message.attempts) this.take({ type: 'stop', attempt, reason, graceMs });

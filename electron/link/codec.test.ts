@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptId, BlobId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import { type CoordinatorMessage, PROTOCOL_VERSION, type Report, type Work, type WorkerMessage } from '../../shared/protocol.ts';
+import { type AssignmentGroup, type CoordinatorMessage, PROTOCOL_VERSION, type Report, type WorkerMessage } from '../../shared/protocol.ts';
 import { helloOf } from '../../tests/fakes/link-world.ts';
 import { decodeCoordinatorMessage, decodeHello, decodeWorkerMessage, encodeMessage } from './codec.ts';
 import { createOutbox } from './outbox.ts';
@@ -18,12 +18,11 @@ function ended(index: number, files = 0): Report {
   return { kind: 'ended', attempt: attempt(index), end };
 }
 
-function work(job: number, command = 'true'): Work {
-  return {
-    job,
-    name: 'job',
+function group(name: string, ...attempts: readonly AttemptId[]): AssignmentGroup {
+  const work = {
+    name,
     owner: 'ana',
-    command,
+    command: 'true',
     image: null,
     input: null,
     files: [],
@@ -34,6 +33,7 @@ function work(job: number, command = 'true'): Work {
     timeoutMs: 1_000,
     network: false,
   };
+  return { work, attempts: attempts.map((id) => ({ attempt: id, parameters: { index: 0 }, gpus: [], files: [] })) };
 }
 
 function through<T>(decode: (text: Buffer) => { message: T } | { error: string }, frames: readonly string[]): T[] {
@@ -48,11 +48,7 @@ describe('encodeMessage', () => {
   it('gives back what was encoded', () => {
     const messages: WorkerMessage[] = [helloOf('a'), { type: 'reports', reports: [ended(0, 2)] }, { type: 'goodbye' }];
     for (const message of messages) expect(through(decodeWorkerMessage, encodeMessage(message).frames)).toEqual([message]);
-    const assign: CoordinatorMessage = {
-      type: 'assign',
-      work: [work(1)],
-      attempts: [{ attempt: attempt(0), parameters: { index: 0 }, gpus: [], files: [] }],
-    };
+    const assign: CoordinatorMessage = { type: 'assign', groups: [group('one', attempt(0), attempt(0, 2)), group('two', attempt(0, 3))] };
     expect(through(decodeCoordinatorMessage, encodeMessage(assign).frames)).toEqual([assign]);
   });
 
@@ -72,19 +68,22 @@ describe('encodeMessage', () => {
     expect(errors).toEqual([`a message "reports" about 1.1.1 is larger than ${LIMITS.messageBytes} bytes`]);
   });
 
-  it('gives each part of an assignment the jobs of its own attempts', () => {
-    const jobs = Array.from({ length: LIMITS.attemptsPerMessage + 2 }, (_, index) => index + 1);
-    const { frames } = encodeMessage({
-      type: 'assign',
-      work: jobs.map((job) => work(job)),
-      attempts: jobs.map((job) => ({ attempt: attempt(0, job), parameters: {}, gpus: [], files: [] })),
-    });
-    const parts = through(decodeCoordinatorMessage, frames);
-    expect(parts).toHaveLength(2);
-    for (const part of parts) {
-      if (part.type !== 'assign') throw new Error(part.type);
-      expect(part.work.map(({ job }) => `${job}.0.1`)).toEqual(part.attempts.map((each) => each.attempt));
-    }
+  it('splits assignments between their groups, and a group that is too large within', () => {
+    const jobs = (from: number, count: number) => Array.from({ length: count }, (_, index) => attempt(0, from + index));
+    const groups = [
+      group('one', attempt(0, 1)),
+      group('two', ...jobs(2, LIMITS.attemptsPerMessage + 1)),
+      group('three', attempt(0, 2_000)),
+    ];
+    const { frames } = encodeMessage({ type: 'assign', groups });
+    const parts = through(decodeCoordinatorMessage, frames).map((part) => (part.type === 'assign' ? part.groups : []));
+    const one = LIMITS.attemptsPerMessage / 2;
+    expect(parts).toEqual([
+      [group('one', attempt(0, 1))],
+      [group('two', ...jobs(2, one))],
+      [group('two', ...jobs(2 + one, one + 1))],
+      [group('three', attempt(0, 2_000))],
+    ]);
   });
 });
 
@@ -107,6 +106,14 @@ describe('decoding', () => {
     expect(decoded).toEqual({ error: `the message has ${LIMITS.messageBytes + 1} bytes; at most ${LIMITS.messageBytes} are allowed` });
   });
 
+  it('refuses assignments of more attempts than a message may name, in however many groups', () => {
+    const attempts = Array.from({ length: LIMITS.attemptsPerMessage }, (_, index) => attempt(index));
+    const decoded = decodeCoordinatorMessage(
+      Buffer.from(JSON.stringify({ type: 'assign', groups: [group('one', ...attempts), group('two', attempt(0, 2))] })),
+    );
+    expect(decoded).toEqual({ error: 'the message is not valid: groups: at most 1000 attempts' });
+  });
+
   it('names both versions of a hello of another version, whatever else it says', () => {
     const decoded = decodeHello(Buffer.from('{"type":"hello","protocol":77,"shape":"new"}'));
     expect('error' in decoded ? decoded.error : '').toMatch(new RegExp(`protocol 77, the coordinator ${PROTOCOL_VERSION}`));
@@ -117,21 +124,17 @@ describe('decoding', () => {
 describe('an outbox', () => {
   it('merges neighbours of one kind and keeps the order, without touching what was pushed', () => {
     const outbox = createOutbox();
-    const first: CoordinatorMessage = {
-      type: 'assign',
-      work: [work(1)],
-      attempts: [{ attempt: attempt(0), parameters: {}, gpus: [], files: [] }],
-    };
+    const first = { type: 'assign' as const, groups: [group('one', attempt(0))] };
     outbox.push(first);
-    outbox.push({ type: 'assign', work: [work(1), work(2)], attempts: [{ attempt: attempt(0, 2), parameters: {}, gpus: [], files: [] }] });
+    outbox.push({ type: 'assign', groups: [group('two', attempt(0, 2))] });
     outbox.push({ type: 'stop', attempts: [{ attempt: attempt(0), reason: 'cancelled', graceMs: 0 }] });
     outbox.push({ type: 'stop', attempts: [{ attempt: attempt(1), reason: 'cancelled', graceMs: 0 }] });
-    outbox.push({ type: 'assign', work: [work(1)], attempts: [{ attempt: attempt(2), parameters: {}, gpus: [], files: [] }] });
+    outbox.push({ type: 'assign', groups: [group('one', attempt(2))] });
     expect(outbox.empty).toBe(false);
     const messages = through(decodeCoordinatorMessage, outbox.take().frames);
     expect(messages.map(({ type }) => type)).toEqual(['assign', 'stop', 'assign']);
-    expect(messages[0]).toMatchObject({ work: [{ job: 1 }, { job: 2 }], attempts: [{ attempt: '1.0.1' }, { attempt: '2.0.1' }] });
-    expect(first.attempts).toHaveLength(1);
+    expect(messages[0]).toEqual({ type: 'assign', groups: [group('one', attempt(0)), group('two', attempt(0, 2))] });
+    expect(first.groups).toHaveLength(1);
     expect(outbox.empty).toBe(true);
     expect(outbox.take()).toEqual({ frames: [], errors: [] });
   });

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { parseAttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import {
+  type AssignmentGroup,
   type CoordinatorMessage,
   coordinatorMessageSchema,
+  countOf,
   type Hello,
   PROTOCOL_VERSION,
   type WorkerMessage,
@@ -93,18 +94,15 @@ function encodeInto(encoded: Encoded, message: LinkMessage): void {
       return;
     }
   }
-  const halves = split(message);
-  if (halves === undefined) {
+  const parts = split(message);
+  for (const part of parts) encodeInto(encoded, part);
+  if (parts.length === 0)
     encoded.errors.push(`a message "${message.type}"${firstAttempt(message)} is larger than ${LIMITS.messageBytes} bytes`);
-    return;
-  }
-  encodeInto(encoded, halves[0]);
-  encodeInto(encoded, halves[1]);
 }
 
 function firstAttempt(message: LinkMessage): string {
   if (message.type === 'reports') return ` about ${message.reports[0]?.attempt}`;
-  return message.type === 'assign' ? ` about ${message.attempts[0]?.attempt}` : '';
+  return message.type === 'assign' ? ` about ${message.groups[0]?.attempts[0]?.attempt}` : '';
 }
 
 /** A UTF-16 unit takes at most three bytes of UTF-8, so that most texts need no counting. */
@@ -118,8 +116,8 @@ export function attemptCount(message: LinkMessage): number {
     case 'reports':
       return message.reports.length;
     case 'assign':
+      return countOf(message.groups);
     case 'acknowledge':
-      return message.attempts.length;
     case 'stop':
       return message.attempts.length;
     default:
@@ -127,38 +125,31 @@ export function attemptCount(message: LinkMessage): number {
   }
 }
 
-function split(message: LinkMessage): readonly [LinkMessage, LinkMessage] | undefined {
-  const count = attemptCount(message);
-  if (count < 2) return undefined;
-  const half = count >> 1;
+/** @returns two messages that say the same; none where a message cannot be split */
+function split(message: LinkMessage): readonly LinkMessage[] {
+  if (attemptCount(message) < 2) return [];
   switch (message.type) {
     case 'reports':
-      return [
-        { ...message, reports: message.reports.slice(0, half) },
-        { ...message, reports: message.reports.slice(half) },
-      ];
+      return halves(message.reports).map((reports) => ({ ...message, reports }));
     case 'assign':
-      return [assignPart(message, 0, half), assignPart(message, half, count)];
+      return splitGroups(message.groups).map((groups) => ({ ...message, groups }));
     case 'stop':
-      return [
-        { ...message, attempts: message.attempts.slice(0, half) },
-        { ...message, attempts: message.attempts.slice(half) },
-      ];
+      return halves(message.attempts).map((attempts) => ({ ...message, attempts }));
     case 'acknowledge':
-      return [
-        { ...message, attempts: message.attempts.slice(0, half) },
-        { ...message, attempts: message.attempts.slice(half) },
-      ];
+      return halves(message.attempts).map((attempts) => ({ ...message, attempts }));
     default:
-      return undefined;
+      return [];
   }
 }
 
-type Assign = Extract<CoordinatorMessage, { type: 'assign' }>;
+/** Between two groups; a single one becomes two of the same work. */
+function splitGroups(groups: readonly AssignmentGroup[]): AssignmentGroup[][] {
+  const [only] = groups;
+  if (only === undefined || groups.length > 1) return halves(groups);
+  return halves(only.attempts).map((attempts) => [{ ...only, attempts }]);
+}
 
-/** Each part carries the jobs of its own attempts, and only those. */
-function assignPart(message: Assign, start: number, end: number): Assign {
-  const attempts = message.attempts.slice(start, end);
-  const jobs = new Set<number | undefined>(attempts.map(({ attempt }) => parseAttemptId(attempt)?.job));
-  return { type: 'assign', work: message.work.filter(({ job }) => jobs.has(job)), attempts };
+function halves<Item>(items: readonly Item[]): [Item[], Item[]] {
+  const half = items.length >> 1;
+  return [items.slice(0, half), items.slice(half)];
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
-import type { Report } from '../../shared/protocol.ts';
+import { PROTOCOL_VERSION, type Report } from '../../shared/protocol.ts';
 import {
   type Coordinator,
   helloOf,
@@ -388,7 +388,7 @@ describe('logs', () => {
         hello: (connection) =>
           connection.send({
             type: 'welcome',
-            protocol: 1,
+            protocol: PROTOCOL_VERSION,
             farm: 'f',
             heartbeatMs: 1,
             stop: [],

@@ -45,7 +45,7 @@ function ownCopy(message: LinkMessage): LinkMessage {
     case 'reports':
       return { ...message, reports: [...message.reports] };
     case 'assign':
-      return { ...message, work: [...message.work], attempts: [...message.attempts] };
+      return { ...message, groups: [...message.groups] };
     case 'stop':
       return { ...message, attempts: [...message.attempts] };
     case 'acknowledge':
@@ -71,8 +71,7 @@ function append(target: LinkMessage, next: LinkMessage): boolean {
     return true;
   }
   if (target.type === 'assign' && next.type === 'assign') {
-    for (const work of next.work) if (!target.work.some(({ job }) => job === work.job)) target.work.push(work);
-    target.attempts.push(...next.attempts);
+    target.groups.push(...next.groups);
     return true;
   }
   return false;

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { AttemptId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
+import { PROTOCOL_VERSION } from '../../shared/protocol.ts';
 import { type Coordinator, helloOf, identifyByRole, quietLogger, startLinkCoordinator, welcome } from '../../tests/fakes/link-world.ts';
 import { LINK_PATH } from './codec.ts';
 import { encodeLogFrame } from './log-frame.ts';
@@ -90,8 +91,8 @@ describe('a peer is refused', () => {
     ['binary first', Buffer.from([1, 2, 3]), 'the first message is not a hello', false],
     [
       'another version',
-      text({ ...helloOf('a'), protocol: 2 }),
-      'this worker speaks protocol 2, the coordinator 1; install the same version',
+      text({ ...helloOf('a'), protocol: 77 }),
+      `this worker speaks protocol 77, the coordinator ${PROTOCOL_VERSION}; install the same version`,
       false,
     ],
   ])('that begins with %s', async (_what, first, message, retry) => {

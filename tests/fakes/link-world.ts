@@ -8,7 +8,7 @@ import type { LinkClient, LinkClientHandlers, WorkerConnection } from '../../ele
 import type { Clock, Logger } from '../../electron/ports/system.ts';
 import type { Identity } from '../../electron/ports/trust.ts';
 import type { AttemptId, NodeId } from '../../shared/ids.ts';
-import type { CoordinatorMessage, Hello, Welcome, WorkerMessage } from '../../shared/protocol.ts';
+import { type CoordinatorMessage, type Hello, PROTOCOL_VERSION, type Welcome, type WorkerMessage } from '../../shared/protocol.ts';
 import { ROLES } from '../../shared/trust.ts';
 
 /** A real coordinator's link and real workers' links on 127.0.0.1, with what their handlers saw. */
@@ -30,12 +30,12 @@ export function identifyByRole(request: IncomingMessage): Identity | undefined {
   return role === undefined ? undefined : { subject: `the ${role}`, roles: [role] };
 }
 
-export const welcome: Welcome = { type: 'welcome', protocol: 1, farm: 'farm-1', heartbeatMs: 10_000, stop: [], logs: [] };
+export const welcome: Welcome = { type: 'welcome', protocol: PROTOCOL_VERSION, farm: 'farm-1', heartbeatMs: 10_000, stop: [], logs: [] };
 
 export function helloOf(node: string): Hello {
   return {
     type: 'hello',
-    protocol: 1,
+    protocol: PROTOCOL_VERSION,
     node: {
       id: node as NodeId,
       name: node,

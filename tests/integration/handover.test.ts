@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { createLinkClient } from '../../electron/link/client.ts';
 import { createClock } from '../../electron/machine/clock.ts';
 import { pinnedRequest } from '../../electron/trust/pinned-request.ts';
+import { PROTOCOL_VERSION } from '../../shared/protocol.ts';
 import { handoverManifestSchema, handoverStateSchema, rosterAnswerSchema } from '../../shared/trust.ts';
 import { joinAs } from '../fakes/devices.ts';
 import { silentLogger } from '../fakes/silent-logger.ts';
@@ -30,7 +31,7 @@ beforeEach(async () => {
     handlers: {
       hello: () => ({
         type: 'hello',
-        protocol: 1,
+        protocol: PROTOCOL_VERSION,
         node: {
           ...{ id: taker.identity.id, name: 'taker', os: 'linux', arch: 'x64', version: '1', maxParallel: 1, labels: {}, zone: '' },
           ...{ capacity: { cpu: 1, ramMb: 64, diskMb: 1, gpus: [] }, executors: [], availability: 'available' },

@@ -268,9 +268,9 @@ export class CoordinatorHost {
         trace.count('assignments');
         referee.assigning(this.disk, effect, connection);
         const { node: _node, job, index, number, gpus } = effect;
-        const work = [workOf(this.disk.submissions.get(job) as Submission)];
+        const work = workOf(this.disk.submissions.get(job) as Submission);
         const attempts = [{ attempt: attemptId(job, index, number), parameters: { index }, gpus: [...gpus], files: [] }];
-        connection?.toWorker({ type: 'assign', work, attempts });
+        connection?.toWorker({ type: 'assign', groups: [{ work, attempts }] });
         break;
       }
       case 'stop':
@@ -323,7 +323,6 @@ export class CoordinatorHost {
 export function workOf({ id, policy }: Submission): Work {
   const { requirements, timeoutMs, network, image } = policy;
   return {
-    job: id,
     name: `job ${id}`,
     owner: 'somebody',
     command: 'true',

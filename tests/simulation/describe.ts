@@ -55,7 +55,7 @@ export function describeWorkerEvent(event: WorkerEvent): string {
     case 'connected':
       return `connected, to stop [${event.stop.join()}]`;
     case 'assigned':
-      return `assigned ${event.attempts.map(({ attempt }) => attempt).join()}`;
+      return `assigned ${event.groups.flatMap(({ attempts }) => attempts.map(({ attempt }) => attempt)).join()}`;
     case 'stop':
       return `stop ${event.attempt} ${event.reason}`;
     case 'acknowledged':

@@ -201,10 +201,11 @@ export class WorkerHost {
     }
   }
 
-  private assigned({ work, attempts }: Extract<CoordinatorMessage, { type: 'assign' }>): void {
+  private assigned({ groups }: Extract<CoordinatorMessage, { type: 'assign' }>): void {
     const { referee } = this.world;
+    const attempts = groups.flatMap((group) => group.attempts);
     for (const { attempt } of attempts) referee.arrived(attempt);
-    this.take({ type: 'assigned', work, attempts });
+    this.take({ type: 'assigned', groups });
     const held = new Set(heldAttempts(this.state).map(({ attempt }) => attempt));
     for (const { attempt } of attempts) if (!held.has(attempt)) referee.ended(attempt);
   }
