@@ -34,6 +34,8 @@ export const attemptEndSchema = z.object({
   /** One sentence for a person. */
   message: z.string().max(4_096).nullable().default(null),
   outputs: z.array(outputFileSchema).max(LIMITS.outputFiles).default([]),
+  /** Its command ran. A `started` that would be told in the same moment is left out. */
+  started: z.boolean().default(false),
   /** How long the command ran, ms, by the worker's own steady clock. */
   ranForMs: z.number().min(0).default(0),
   /** CPU time of all its cores, and the most memory that was seen in use at once (MiB); null where nobody could tell. */

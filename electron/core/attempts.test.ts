@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NodeId } from '../../shared/ids.ts';
 import type { CoordinatorEvent } from './events.ts';
-import { CONFIG, held, keyOf, policy, TestFarm } from './farm.fixture.ts';
+import { CONFIG, end, held, keyOf, policy, TestFarm } from './farm.fixture.ts';
 import { attemptPhase, holds, stoppingOn } from './queries.ts';
 
 const ASH = 'ash' as NodeId;
@@ -64,7 +64,7 @@ describe('an attempt', () => {
     world.join('ash');
     world.submit(1);
     const outputs = [{ path: 'a.png', bytes: 3, blob: 'a'.repeat(64) as never }];
-    const base = { exitCode: 1, message: 'broke', outputs, ranForMs: 1, cpuMs: null, peakRamMb: null, logBytes: 0 };
+    const base = { exitCode: 1, message: 'broke', outputs, started: false, ranForMs: 1, cpuMs: null, peakRamMb: null, logBytes: 0 };
     world.turn({ type: 'attempt-ended', node: ASH, ...keyOf('1.0.1'), end: { ...base, reason: 'exit' } });
     expect(world.of('save-attempt')[0]?.row).toMatchObject({ number: 1, reason: 'exit', exitCode: 1, message: 'broke', outputs: [] });
     world.turn({ type: 'attempt-ended', node: ASH, ...keyOf('1.0.2'), end: { ...base, reason: 'completed', exitCode: 0 } });
@@ -77,6 +77,23 @@ describe('an attempt', () => {
     world.submit(1);
     world.end('1.0.1');
     expect(world.jobState(1)).toBe('COMPLETED');
+  });
+
+  test('that says only in its end that it had started, has run for as long as it says, and not from before it was assigned', () => {
+    const world = new TestFarm();
+    world.join('ash');
+    const run = (attempt: string, ranForMs: number) =>
+      world.turn({ type: 'attempt-ended', node: ASH, ...keyOf(attempt), end: { ...end('completed'), started: true, ranForMs } });
+    world.submit(1);
+    world.passAlive(5_000, 'ash');
+    run('1.0.1', 1_000);
+    const [first] = world.of('save-attempt').map(({ row }) => row);
+    expect(first?.startedAt).toBe((first?.finishedAt ?? 0) - 1_000);
+    world.submit(2);
+    world.passAlive(5_000, 'ash');
+    run('2.0.1', 60_000);
+    const [second] = world.of('save-attempt').map(({ row }) => row);
+    expect(second?.startedAt).toBe(second?.assignedAt);
   });
 
   test('shows its phase, and a phase counts as progress', () => {

@@ -44,6 +44,7 @@ export function attemptEnded(farm: FarmState, event: EventOf<'attempt-ended'>): 
   const task = currentTask(farm, event);
   farm.effects.push({ type: 'acknowledge', node: event.node, attempt, accepted: task !== undefined });
   if (task !== undefined) {
+    if (event.end.started) beginRun(farm, task, farm.now.wallMs - event.end.ranForMs);
     endAttempt(farm, task, asItWasAsked(task, event.end), 'release');
     settleJob(farm, task.job);
     return;
@@ -82,17 +83,24 @@ export function thawTask(farm: FarmState, task: Task): void {
 
 /** The command of an ASSIGNED task runs; one that runs already just goes on. */
 export function startTask(farm: FarmState, task: Task): void {
-  const node = task.node;
-  if (node === null || task.state !== 'ASSIGNED') return;
-  moveTask(farm, task, 'RUNNING');
-  task.startedAt = farm.now.wallMs;
+  const node = beginRun(farm, task, farm.now.wallMs);
+  if (node === undefined) return;
   task.sinceMs = farm.now.elapsedMs;
-  activityOf(task.job).startedAt ??= farm.now.wallMs;
-  const { image, timeoutMs } = task.job.shared.policy;
-  if (image !== null && !node.images.has(image)) rememberImage(node, image);
-  scheduleCheck(farm, node, farm.now.elapsedMs + timeoutMs + farm.config.timeoutSlackMs);
+  scheduleCheck(farm, node, farm.now.elapsedMs + task.job.shared.policy.timeoutMs + farm.config.timeoutSlackMs);
   farm.effects.push({ type: 'save-task', row: rowOfTask(task) });
   settleJob(farm, task.job);
+}
+
+/** @returns where the command of an ASSIGNED task began to run; undefined for one that was known to */
+function beginRun(farm: FarmState, task: Task, startedAt: number): FarmNode | undefined {
+  const node = task.node;
+  if (node === null || task.state !== 'ASSIGNED') return undefined;
+  moveTask(farm, task, 'RUNNING');
+  task.startedAt = Math.max(Math.round(startedAt), task.assignedAt ?? 0);
+  activityOf(task.job).startedAt ??= task.startedAt;
+  const { image } = task.job.shared.policy;
+  if (image !== null && !node.images.has(image)) rememberImage(node, image);
+  return node;
 }
 
 /** @returns the task when the named attempt is its current one and lives on this node */

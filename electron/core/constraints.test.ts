@@ -184,7 +184,17 @@ describe('when a job will be done', () => {
       job: job as JobId,
       index: index ?? 0,
       number: number ?? 1,
-      end: { reason: 'completed', exitCode: 0, message: null, outputs: [], ranForMs, cpuMs: null, peakRamMb: null, logBytes: 0 },
+      end: {
+        reason: 'completed',
+        exitCode: 0,
+        message: null,
+        outputs: [],
+        started: false,
+        ranForMs,
+        cpuMs: null,
+        peakRamMb: null,
+        logBytes: 0,
+      },
     });
   }
 

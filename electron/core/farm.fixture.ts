@@ -262,7 +262,7 @@ export function beat(id: string): CoordinatorEvent {
 
 export function end(reason: EndReason): AttemptEnd {
   const exitCode = reason === 'completed' ? 0 : reason === 'exit' ? 1 : null;
-  return { reason, exitCode, message: null, outputs: [], ranForMs: 10, cpuMs: null, peakRamMb: null, logBytes: 0 };
+  return { reason, exitCode, message: null, outputs: [], started: false, ranForMs: 10, cpuMs: null, peakRamMb: null, logBytes: 0 };
 }
 
 export function held(attempt: string, state: HeldAttempt['state'] = 'running'): HeldAttempt {

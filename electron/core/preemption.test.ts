@@ -127,7 +127,17 @@ describe('a higher priority', () => {
       job: 1 as JobId,
       index: 0,
       number: 1,
-      end: { reason: 'cancelled', exitCode: null, message: null, outputs: [], ranForMs: 0, cpuMs: null, peakRamMb: null, logBytes: 0 },
+      end: {
+        reason: 'cancelled',
+        exitCode: null,
+        message: null,
+        outputs: [],
+        started: false,
+        ranForMs: 0,
+        cpuMs: null,
+        peakRamMb: null,
+        logBytes: 0,
+      },
     });
     expect(world.assigned()).toEqual(['2.0.1@ash']);
   });

@@ -28,6 +28,7 @@ const completed: AttemptEnd = {
   exitCode: 0,
   message: null,
   outputs: [{ path: 'a.png', bytes: 1, blob: 'a'.repeat(64) as never }],
+  started: true,
   ranForMs: 5,
   cpuMs: null,
   peakRamMb: null,

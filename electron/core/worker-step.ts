@@ -254,7 +254,7 @@ function refuse(attempt: AttemptId, reason: EndReason, message: string, effects:
 }
 
 function endWithoutRun(reason: EndReason, message: string | null): AttemptEnd {
-  return { reason, exitCode: null, message, outputs: [], ranForMs: 0, cpuMs: null, peakRamMb: null, logBytes: 0 };
+  return { reason, exitCode: null, message, outputs: [], started: false, ranForMs: 0, cpuMs: null, peakRamMb: null, logBytes: 0 };
 }
 
 /** Asks once; whoever comes later finds it ending already. */

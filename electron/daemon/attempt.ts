@@ -143,7 +143,7 @@ class AttemptLife {
     this.onRun(run);
     this.listener.started(run);
     const end = await run.ended;
-    this.ran = { ranForMs: end.ranForMs, cpuMs: end.cpuMs, peakRamMb: end.peakRamMb };
+    this.ran = { started: true, ranForMs: end.ranForMs, cpuMs: end.cpuMs, peakRamMb: end.peakRamMb };
     if (this.workspace === undefined) return finishedEnd(end);
     if (end.reason === 'exit') return await this.blame(finishedEnd(end), this.workspace);
     if (end.reason !== 'completed') return finishedEnd(end);
@@ -242,10 +242,10 @@ class AttemptLife {
 }
 
 function finishedEnd(end: RunEnd): AttemptEnd {
-  return { ...end, outputs: [], logBytes: 0 };
+  return { ...end, outputs: [], started: true, logBytes: 0 };
 }
 
-const NOTHING_RAN = { exitCode: null, outputs: [], ranForMs: 0, cpuMs: null, peakRamMb: null, logBytes: 0 };
+const NOTHING_RAN = { exitCode: null, outputs: [], started: false, ranForMs: 0, cpuMs: null, peakRamMb: null, logBytes: 0 };
 
 /** Errors on the way are the machine's or the network's, unless they say otherwise. */
 function toEnd(error: unknown): AttemptEnd {

@@ -46,6 +46,9 @@ export class HeldAttempts {
   private readonly held = new PassingMap<AttemptId, Held>();
   /** Folders of attempts that have ended, on their way out. */
   private readonly clearing = new Set<Promise<void>>();
+  /** Told at the end of the turn: what is over by then has said so in its end. */
+  private readonly starts = new PassingMap<AttemptId, Report>();
+  private startsDue: NodeJS.Immediate | undefined;
   private phases = new Map<AttemptId, Report>();
   private phasesDue: Dispose | undefined;
 
@@ -102,8 +105,16 @@ export class HeldAttempts {
       return;
     }
     this.phases.delete(report.attempt);
-    const pump = report.kind === 'ended' ? this.held.get(report.attempt)?.pump : undefined;
-    const send = () => this.options.link().send({ type: 'reports', reports: [report] });
+    if (report.kind === 'started') {
+      this.starts.set(report.attempt, report);
+      this.startsDue ??= setImmediate(() => this.reportStarts());
+      return;
+    }
+    const pump = this.held.get(report.attempt)?.pump;
+    const send = () => {
+      this.starts.delete(report.attempt);
+      this.send(report);
+    };
     if (pump === undefined) send();
     // When the connection breaks first, the next welcome has it reported again.
     else pump.drained().then(send, () => undefined);
@@ -135,6 +146,7 @@ export class HeldAttempts {
   /** Resolves when the folders of all that has ended are gone. */
   async close(): Promise<void> {
     this.phasesDue?.();
+    clearImmediate(this.startsDue);
     await Promise.all(this.clearing);
   }
 
@@ -142,7 +154,19 @@ export class HeldAttempts {
     this.phasesDue = undefined;
     const { phases } = this;
     if (phases.size > 0) this.phases = new Map();
-    for (const report of phases.values()) this.options.link().send({ type: 'reports', reports: [report] });
+    for (const report of phases.values()) this.send(report);
+  }
+
+  private reportStarts(): void {
+    this.startsDue = undefined;
+    for (const [attempt, report] of this.starts) {
+      this.starts.delete(attempt);
+      this.send(report);
+    }
+  }
+
+  private send(report: Report): void {
+    this.options.link().send({ type: 'reports', reports: [report] });
   }
 
   private startPump(attempt: AttemptId, spool: LogSpool): void {

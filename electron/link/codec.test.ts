@@ -14,7 +14,17 @@ function ended(index: number, files = 0): Report {
     bytes: 1,
     blob: 'a'.repeat(64) as BlobId,
   }));
-  const end = { reason: 'completed' as const, exitCode: 0, message: null, outputs, ranForMs: 5, cpuMs: null, peakRamMb: null, logBytes: 0 };
+  const end = {
+    reason: 'completed' as const,
+    exitCode: 0,
+    message: null,
+    outputs,
+    started: false,
+    ranForMs: 5,
+    cpuMs: null,
+    peakRamMb: null,
+    logBytes: 0,
+  };
   return { kind: 'ended', attempt: attempt(index), end };
 }
 

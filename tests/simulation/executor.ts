@@ -58,6 +58,7 @@ export function endOf(random: Random, attempt: AttemptId, reason: EndReason): At
     exitCode: reason === 'completed' ? 0 : reason === 'exit' ? 1 : null,
     message: null,
     outputs: reason === 'completed' ? [{ path: attempt, bytes: random.whole(0, 1_000), blob: SOME_BLOB }] : [],
+    started: random.chance(0.5),
     ranForMs: random.whole(0, 20_000),
     cpuMs: random.chance(0.8) ? random.whole(0, 20_000) : null,
     peakRamMb: random.chance(0.8) ? random.whole(1, 2_000) : null,
