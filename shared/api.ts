@@ -98,6 +98,13 @@ export const ROUTES = {
       results: listOf(z.union([z.object({ job: z.number().int() }), z.object({ error: errorSchema })])),
     }),
   },
+  submitStream: {
+    method: 'POST',
+    path: '/api/jobs/stream',
+    roles: SUBMITTERS,
+    summary: 'Submits jobs as they come: each line of the body is a body of POST /api/jobs/batch, each line of the answer the answer to it',
+    bytes: { body: 'application/x-ndjson', answer: 'application/x-ndjson' },
+  },
   submitStages: {
     method: 'POST',
     path: '/api/submissions',

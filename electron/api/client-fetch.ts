@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
@@ -51,11 +51,30 @@ class StaleConnection extends Error {
 }
 
 function createSender(protocol: string, tls: ConnectionOptions | undefined): (target: URL, init: FetchInit) => Promise<IncomingMessage> {
+  const open = createOpener(protocol, tls);
+  return async (target, init) => {
+    init.signal?.throwIfAborted();
+    const { request, answered } = open(target, init);
+    // What fails in sending fails the request too, and `answered` tells of it. An answer may come before all is sent.
+    if (init.body instanceof ReadableStream) pipeline(Readable.fromWeb(init.body as never), request).catch(() => undefined);
+    else request.end(init.body);
+    return await answered.catch((error: NodeJS.ErrnoException) => {
+      throw request.reusedSocket && error.code === 'ECONNRESET' ? new StaleConnection(error.message, { cause: error }) : error;
+    });
+  };
+}
+
+/** Begins a request. The caller writes its body, and may do so while the answer is coming. */
+export type Opener = (
+  target: URL,
+  init: Pick<FetchInit, 'method' | 'headers' | 'signal'>,
+) => { readonly request: ClientRequest; readonly answered: Promise<IncomingMessage> };
+
+export function createOpener(protocol: string, tls: ConnectionOptions | undefined): Opener {
   const isSecure = protocol === 'https:';
   const agent = isSecure ? new TlsAgent({ keepAlive: true, ...tls }) : new Agent({ keepAlive: true });
   const [open, connect] = isSecure ? ([httpsRequest, 'secureConnect'] as const) : ([httpRequest, 'connect'] as const);
-  return async (target, { method, headers, body, signal }) => {
-    signal?.throwIfAborted();
+  return (target, { method, headers, signal }) => {
     const request = open(target, { method, headers, agent, ...(signal === undefined ? {} : { signal }) });
     const timer = setTimeout(() => request.destroy(new Error('no answer')), CONNECT_MS);
     const connected = () => clearTimeout(timer);
@@ -64,18 +83,11 @@ function createSender(protocol: string, tls: ConnectionOptions | undefined): (ta
       if (socket.connecting) socket.once(connect, connected);
       else connected();
     });
-    const answered = once(request, 'response') as Promise<[IncomingMessage]>;
-    // What fails in sending fails the request too, and `answered` tells of it. An answer may come before all is sent.
-    if (body instanceof ReadableStream) pipeline(Readable.fromWeb(body as never), request).catch(() => undefined);
-    else request.end(body);
-    const [response] = await answered.catch((error: NodeJS.ErrnoException) => {
-      throw request.reusedSocket && error.code === 'ECONNRESET' ? new StaleConnection(error.message, { cause: error }) : error;
-    });
-    return response;
+    return { request, answered: once(request, 'response').then(([response]) => response as IncomingMessage) };
   };
 }
 
-function textOf(response: IncomingMessage): Promise<string> {
+export function textOf(response: IncomingMessage): Promise<string> {
   let text = '';
   response.setEncoding('utf8');
   return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode, errorSchema, LanyardError } from '../../shared/errors.ts';
 import type { QueryValue } from '../../shared/lanyard-client.ts';
-import { type Call, createCall, createPinnedFetch, type Fetch, type FetchInit } from './client-fetch.ts';
+import { type Call, createCall, createOpener, createPinnedFetch, type Fetch, type FetchInit, type Opener } from './client-fetch.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -21,8 +21,10 @@ export interface Http {
   send(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array<ArrayBuffer> | string | undefined }): Promise<Response>;
   /** As `send`; an answer that is no success is thrown as the error it carries. */
   expectOk(request: HttpRequest & { readonly body?: ReadableStream | Uint8Array<ArrayBuffer> | string | undefined }): Promise<Response>;
-  /** Sends `body` as JSON, or `text` that is JSON, and gives the answer's JSON. */
-  json(request: HttpRequest & { readonly text?: string }): Promise<unknown>;
+  /** Begins a request whose body the caller writes. */
+  open(request: Omit<HttpRequest, 'body'>): ReturnType<Opener>;
+  /** Sends `body` as JSON, and gives the answer's JSON. */
+  json(request: HttpRequest): Promise<unknown>;
   /** @throws INTERNAL when `value` is not what `schema` says */
   parse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S>;
 }
@@ -41,7 +43,9 @@ export interface HttpOptions {
 export function createHttp(options: HttpOptions): Http {
   const url = baseUrl(options.url);
   const doFetch = options.fetch ?? (options.tls === undefined ? fetch : createPinnedFetch(options.tls));
-  const call = options.fetch === undefined ? createCall(new URL(url).protocol, options.tls) : callBy(options.fetch);
+  const { protocol } = new URL(url);
+  const call = options.fetch === undefined ? createCall(protocol, options.tls) : callBy(options.fetch);
+  const open = createOpener(protocol, options.tls);
   const prepared = (request: HttpRequest & { readonly body?: FetchInit['body'] | undefined }): [URL, FetchInit] => {
     const target = new URL(request.path, url);
     for (const [name, value] of Object.entries(request.query ?? {}))
@@ -69,18 +73,15 @@ export function createHttp(options: HttpOptions): Http {
       if (!response.ok) throw await errorOf(response);
       return response;
     },
+    open: (request) => open(...prepared(request)),
     async json(request) {
-      const body = request.text ?? (request.body === undefined ? undefined : JSON.stringify(request.body));
+      const body = request.body === undefined ? undefined : JSON.stringify(request.body);
       const headers = { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
       const answer = await call(...prepared({ ...request, headers, body })).catch((error: unknown) => {
         throw asUnavailable(error, url, request.signal);
       });
       if (answer.status < 200 || answer.status > 299) throw errorIn(answer.status, answer.text);
-      try {
-        return JSON.parse(answer.text);
-      } catch {
-        throw unexpected(`${request.method} ${request.path}`);
-      }
+      return jsonIn(answer.text, `${request.method} ${request.path}`);
     },
     parse(schema, value, what) {
       const result = schema.safeParse(value);
@@ -108,7 +109,16 @@ export async function errorOf(response: Response): Promise<LanyardError> {
   return errorIn(response.status, await response.text().catch(() => ''));
 }
 
-function errorIn(status: number, text: string): LanyardError {
+/** @throws INTERNAL when an answer is no JSON */
+export function jsonIn(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unexpected(what);
+  }
+}
+
+export function errorIn(status: number, text: string): LanyardError {
   const value = errorSchema.safeParse(errorValueIn(text));
   if (value.success) return new LanyardError(value.data as ConstructorParameters<typeof LanyardError>[0]);
   const codes = Object.entries(ERROR_STATUS) as [ErrorCode, number][];

@@ -1,9 +1,18 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { ERROR_STATUS, LanyardError } from '../../shared/errors.ts';
+import { ERROR_STATUS, type ErrorValue, LanyardError } from '../../shared/errors.ts';
 import type { Logger } from '../ports/system.ts';
 
-/** Answers `{ error: ErrorValue }`; what is no operating error is logged with the request's id and says nothing of the inside. */
+/** Answers `{ error: ErrorValue }`. */
 export function sendError(logger: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const value = errorValueOf(logger, error, request);
+  // Whoever is refused gets no time to send the rest of a body.
+  if (value.code === 'UNAUTHENTICATED' || value.code === 'FORBIDDEN' || value.code === 'TOO_LARGE') reply.header('connection', 'close');
+  if (value.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
+  reply.code(ERROR_STATUS[value.code]).send({ error: value });
+}
+
+/** What a caller is told of an error; what is no operating error is logged with the request's id and says nothing of the inside. */
+export function errorValueOf(logger: Logger, error: unknown, request: FastifyRequest): ErrorValue {
   const known = asOperatingError(error);
   if (known === undefined && !request.raw.destroyed)
     logger.error('a request failed', {
@@ -12,15 +21,13 @@ export function sendError(logger: Logger, error: unknown, request: FastifyReques
       path: request.routeOptions.url,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
-  const value = known?.toValue() ?? {
-    code: 'INTERNAL' as const,
-    message: `the coordinator failed to answer (request ${request.id})`,
-    hint: "its log says more under this request's id",
-  };
-  // Whoever is refused gets no time to send the rest of a body.
-  if (value.code === 'UNAUTHENTICATED' || value.code === 'FORBIDDEN' || value.code === 'TOO_LARGE') reply.header('connection', 'close');
-  if (value.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
-  reply.code(ERROR_STATUS[value.code]).send({ error: value });
+  return (
+    known?.toValue() ?? {
+      code: 'INTERNAL',
+      message: `the coordinator failed to answer (request ${request.id})`,
+      hint: "its log says more under this request's id",
+    }
+  );
 }
 
 function asOperatingError(error: unknown): LanyardError | undefined {

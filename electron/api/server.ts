@@ -134,11 +134,11 @@ async function registerGroups(app: FastifyInstance, context: ApiContext): Promis
     ...templateHandlers(context),
     ...trustHandlers(context),
   };
-  const { putBlob, ...json } = ROUTES;
+  const { putBlob, submitStream, ...json } = ROUTES;
   registerTable(app, json, handlers, context);
   await app.register(async (scope) => {
     passBytes(scope);
-    registerTable(scope, { putBlob }, handlers, context);
+    registerTable(scope, { putBlob, submitStream }, handlers, context);
   });
   await app.register(async (scope) => {
     parseForms(scope);

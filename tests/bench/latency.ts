@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Bench, comparedRow, valueRow } from './bench.ts';
 import { startBullFarm } from './bullmq.ts';
-import { startBenchFarm } from './farm.ts';
+import { NO_OP, startBenchFarm } from './farm.ts';
 import { compare, percentile } from './statistics.ts';
-import { createSubmitter } from './submissions.ts';
 
 /** Time between two jobs, so that each finds an idle farm, ms. */
 const REST_MS = 5;
@@ -17,10 +16,13 @@ export const latency: Bench = {
     const jobs = quick ? 100 : 400;
     const farm = await startBenchFarm({ folder, worker: { maxParallel: 1 } });
     const bull = await startBullFarm(folder, 1);
-    const submit = createSubmitter(farm);
     let ours = 0;
     let theirs = 0;
-    const ourLatency = () => untilStart(submit, () => farm.worker.ask({ start: ++ours }));
+    const ourLatency = () =>
+      untilStart(
+        () => farm.client.submit(NO_OP),
+        () => farm.worker.ask({ start: ++ours }),
+      );
     const add = () => bull.queue.add('no-op', {});
     const theirLatency = () => untilStart(add, () => bull.worker.ask({ type: 'start', number: ++theirs }));
     const all: number[] = [];
@@ -41,7 +43,6 @@ export const latency: Bench = {
         valueRow('submit to start, p99', 'ms', percentile(all, 0.99), { most: 5 }),
       ];
     } finally {
-      submit.close();
       await farm.close();
       await bull.close();
     }

@@ -79,7 +79,7 @@ async function liveJobs({ client }: BenchFarm): Promise<number> {
 }
 
 /** A plain HTTP client that keeps its connections, as a client in any language would; `fetch` costs more than the coordinator. */
-export function createSubmitter({ url, token }: BenchFarm): { (): Promise<void>; close(): void } {
+function createSubmitter({ url, token }: BenchFarm): { (): Promise<void>; close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
   const body = JSON.stringify(NO_OP);
   const headers = {

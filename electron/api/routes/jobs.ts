@@ -1,16 +1,23 @@
-import type { ROUTES } from '../../../shared/api.ts';
+import { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { ROUTES } from '../../../shared/api.ts';
 import { invalid, type LanyardError } from '../../../shared/errors.ts';
 import type { JobId } from '../../../shared/ids.ts';
 import type { Identity } from '../../ports/trust.ts';
 import { assertOwn } from '../auth.ts';
 import type { ApiContext } from '../context.ts';
+import { errorValueOf } from '../errors.ts';
 import { withLog } from '../evidence.ts';
+import { answerLines } from '../line-answers.ts';
 import { createSpecParser } from '../parse-specs.ts';
+import { parseJson } from '../parsers.ts';
 import type { HandlersOf } from '../route-types.ts';
 
 type Names =
   | 'submitJob'
   | 'submitJobs'
+  | 'submitStream'
   | 'submitStages'
   | 'listJobs'
   | 'getJob'
@@ -25,7 +32,9 @@ type Names =
   | 'getTask'
   | 'cancelTask';
 
-export function jobHandlers({ farm, logs, membership }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
+const { body: batchSchema } = ROUTES.submitJobs;
+
+export function jobHandlers({ farm, logs, membership, gate, logger }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   const parseSpec = createSpecParser();
   /** @throws LanyardError NOT_FOUND, or FORBIDDEN for a job of somebody else */
   const own = (job: JobId, identity: Identity) => assertOwn(identity, farm.job(job));
@@ -34,28 +43,42 @@ export function jobHandlers({ farm, logs, membership }: ApiContext): HandlersOf<
     membership.record('job-cancelled', identity.subject, { target: String(job) });
     return farm.cancel(job, index, identity);
   };
+  const submitAll = async ({ jobs }: z.output<typeof batchSchema>, identity: Identity) => {
+    const parsed = jobs.map(parseSpec);
+    const submitted = await farm.submitAll(
+      parsed.flatMap(({ data }) => (data === undefined ? [] : [data])),
+      identity,
+    );
+    const taken = submitted.filter((one) => typeof one === 'number');
+    if (taken.length > 0) membership.record('job-submitted', identity.subject, { target: rangesOf(taken), detail: `${taken.length} jobs` });
+    let next = 0;
+    const results = parsed.map(({ error }) => {
+      const one = error === undefined ? submitted[next++] : invalid(error, 'the job');
+      return typeof one === 'number' ? { job: one } : { error: (one as LanyardError).toValue() };
+    });
+    return { results };
+  };
+  const submitLine = async (line: string, request: FastifyRequest, identity: Identity) => {
+    try {
+      const { data, error } = batchSchema.safeParse(parseJson(request, line));
+      if (data === undefined) throw invalid(error, 'the line');
+      return await gate.through(() => submitAll(data, identity));
+    } catch (error) {
+      return { error: errorValueOf(logger, error, request) };
+    }
+  };
   return {
     async submitJob({ body, identity }) {
       const job = await farm.submit(body, identity);
       membership.record('job-submitted', identity.subject, { target: String(job.id), detail: job.name });
       return job;
     },
-    async submitJobs({ body, identity }) {
-      const parsed = body.jobs.map(parseSpec);
-      const submitted = await farm.submitAll(
-        parsed.flatMap(({ data }) => (data === undefined ? [] : [data])),
-        identity,
-      );
-      const taken = submitted.filter((one) => typeof one === 'number');
-      if (taken.length > 0)
-        membership.record('job-submitted', identity.subject, { target: rangesOf(taken), detail: `${taken.length} jobs` });
-      let next = 0;
-      const results = parsed.map(({ error }) => {
-        const one = error === undefined ? submitted[next++] : invalid(error, 'the job');
-        return typeof one === 'number' ? { job: one } : { error: (one as LanyardError).toValue() };
-      });
-      return { results };
-    },
+    submitJobs: ({ body, identity }) => submitAll(body, identity),
+    submitStream: ({ request, identity }) => ({
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: answerLines((request.body as Readable | undefined) ?? Readable.from([]), (line) => submitLine(line, request, identity)),
+      live: true,
+    }),
     async submitStages({ body, identity }) {
       const jobs = await farm.submitStages(body, identity);
       for (const { id, name } of jobs) membership.record('job-submitted', identity.subject, { target: String(id), detail: name });
