@@ -168,6 +168,14 @@ test('a version 6 file has the only tasks of jobs in their rows, and one specifi
   store.close();
 });
 
+test('a version 7 file lists jobs that wait, run and have ended', () => {
+  const store = openVersion(7);
+  const list = (order: 'newest' | 'priority') => store.jobs({ order, limit: 10, offset: 0 }).jobs.map(({ row }) => row.id);
+  expect(list('newest')).toEqual([6, 5, 4, 3]);
+  expect(list('priority')).toEqual([3, 5, 6, 4]);
+  store.close();
+});
+
 test('the only tasks of jobs move into the rows of their jobs', () => {
   const path = join(folder, 'farm.db');
   const database = new DatabaseSync(path);

@@ -1,12 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { BlobId, JobId, NodeId } from '../../shared/ids.ts';
 import { isTerminal, type JobRow, type JobState, type OutputFile, TASK_STATES, type TaskRow } from '../../shared/job.ts';
-import type { JobQuery, Store, StoredSpec } from '../ports/store.ts';
+import type { Store, StoredSpec } from '../ports/store.ts';
+import { jobsInState, listJobs } from './job-lists.ts';
 import { EVERY_ATTEMPT, EVERY_TASK, LONE_TASK } from './lone-tasks.ts';
 import {
   type Cell,
   type Cells,
-  foldName,
   JOB_COLUMNS,
   LIVE_JOB_COLUMNS,
   REASON_CODES,
@@ -44,14 +44,9 @@ export type Reader = Pick<
   | 'referencedBlobs'
 >;
 
-const LIVE = stateLiterals(TASK_STATES.filter((state) => !isTerminal(state))).join(',');
-const LIVE_JOBS = `SELECT id FROM job WHERE state IN (${LIVE})`;
-const ORDERS = {
-  newest: 'id DESC',
-  oldest: 'id ASC',
-  priority: 'priority DESC, position ASC, id ASC',
-} as const satisfies Record<JobQuery['order'], string>;
-
+const LIVE_JOBS = stateLiterals(TASK_STATES.filter((state) => !isTerminal(state)))
+  .map((code) => `SELECT id FROM ${jobsInState(code)}`)
+  .join(' UNION ALL ');
 /** All that is read from a database. Each method sees what was committed before it was called. */
 export function createReader(database: DatabaseSync, writer: Writer): Reader {
   const all = (sql: string) => {
@@ -185,7 +180,7 @@ function loadJobs(database: DatabaseSync, writer: Writer, specOf: SpecOf): Loade
       else known.push(task);
     }
   const jobs: LoadedJob[] = [];
-  for (const cells of iterate(database, LIVE_JOB_COLUMNS, `job WHERE state IN (${LIVE}) ORDER BY id`)) {
+  for (const cells of iterate(database, LIVE_JOB_COLUMNS, `job WHERE id IN (${LIVE_JOBS}) ORDER BY id`)) {
     const tasks = tasksByJob.get(cells.id as JobId) ?? NO_TASKS;
     jobs.push(new LoadedJob(readLiveJob(cells, tasks), tasks, specOf));
   }
@@ -201,37 +196,6 @@ function* iterate(database: DatabaseSync, columns: readonly string[], from: stri
     for (let column = 0; column < columns.length; column++) cells[columns[column] as string] = (values as Cell[])[column];
     yield cells;
   }
-}
-
-/**
- * One branch for each state asked for: within one state an index gives the ids in the wanted order, and SQLite merges the
- * branches without sorting, so that a page costs what it and the pages before it hold.
- */
-function listJobs(database: DatabaseSync, query: JobQuery): ReturnType<Reader['jobs']> {
-  const filters: string[] = [];
-  const values: Record<string, Cell> = {};
-  if (query.owner !== undefined) {
-    filters.push('owner = :owner');
-    values.owner = query.owner;
-  }
-  if (query.search !== undefined && query.search !== '') {
-    filters.push('instr(folded_name, :search) > 0');
-    values.search = foldName(query.search);
-  }
-  const states = stateLiterals(query.states ?? TASK_STATES);
-  if (states.length === 0) return { jobs: [], total: 0 };
-  const columns = query.order === 'priority' ? 'id, priority, position' : 'id';
-  const branches = states.map((state) => `SELECT ${columns} FROM job WHERE ${[`state = ${state}`, ...filters].join(' AND ')}`);
-  const order = ORDERS[query.order];
-  const page = database.prepare(
-    `SELECT ${JOB_COLUMNS.map((column) => `job.${column}`).join(', ')} FROM (${branches.join(' UNION ALL ')} ORDER BY ${order} LIMIT :limit OFFSET :offset) AS page JOIN job USING (id)
-      ORDER BY ${order.replaceAll(/(priority|position|id) /g, 'job.$1 ')}`,
-  );
-  const total = database.prepare(`SELECT count(*) AS total FROM job WHERE ${[`state IN (${states.join(',')})`, ...filters].join(' AND ')}`);
-  return {
-    jobs: page.all({ ...values, limit: query.limit, offset: query.offset }).map(readJob),
-    total: Number(total.get(values)?.total),
-  };
 }
 
 function listTasks(

@@ -170,6 +170,21 @@ const MIGRATIONS: readonly string[] = [
   -- The job whose specification this one has too; null: it has a row of its own in spec.
   ALTER TABLE job ADD COLUMN spec INTEGER;
   `,
+  `
+  -- Jobs that wait, run and have ended have indexes of their own: a job that is placed as it comes is never among those that wait.
+  -- Few run, so that they can be sorted; and what has ended has no place in the order of priority.
+  DROP INDEX job_by_state;
+  DROP INDEX job_by_owner;
+  DROP INDEX job_by_state_and_priority;
+  DROP INDEX job_by_owner_and_priority;
+  CREATE INDEX waiting_job ON job (state) WHERE state <= 1;
+  CREATE INDEX waiting_job_of_owner ON job (owner, state) WHERE state <= 1;
+  CREATE INDEX waiting_job_by_priority ON job (state, priority DESC, position) WHERE state <= 1;
+  CREATE INDEX waiting_job_of_owner_by_priority ON job (owner, state, priority DESC, position) WHERE state <= 1;
+  CREATE INDEX running_job ON job (state) WHERE state IN (2, 3);
+  CREATE INDEX ended_job ON job (state) WHERE state >= 4;
+  CREATE INDEX ended_job_of_owner ON job (owner, state) WHERE state >= 4;
+  `,
 ];
 
 /** The version that this program writes. */

@@ -248,14 +248,19 @@ describe('jobs', () => {
     expect(ids(store.jobs({ ...page, order: 'oldest', limit: 3 }))).toEqual([1, 2, 3]);
   });
 
-  test('by priority and then age', () => {
-    const found = store.jobs({ ...page, order: 'priority', limit: 4 });
-    expect(found.jobs.map(({ row }) => [row.priority, row.id])).toEqual([
-      [9, 7],
+  test('by priority and then age, and behind them what has ended, newest first', () => {
+    const found = store.jobs({ ...page, order: 'priority' });
+    expect(found.total).toBe(20);
+    expect(found.jobs.slice(0, 4).map(({ row }) => [row.priority, row.id])).toEqual([
       [9, 17],
-      [8, 4],
       [8, 14],
+      [7, 1],
+      [6, 18],
     ]);
+    expect(ids(found).slice(10)).toEqual([20, 19, 16, 15, 12, 11, 8, 7, 4, 3]);
+    const from = (offset: number) => ids(store.jobs({ ...page, order: 'priority', limit: 4, offset }));
+    for (let offset = 0; offset <= 24; offset += 4) expect(from(offset)).toEqual(ids(found).slice(offset, offset + 4));
+    expect(ids(store.jobs({ ...page, order: 'priority', states: ['FAILED'], owner: 'ben' }))).toEqual([19, 15, 11, 7, 3]);
   });
 
   test('of some states and one owner', () => {
