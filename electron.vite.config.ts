@@ -45,6 +45,7 @@ export default defineConfig({
           main: at('electron/app/main.ts'),
           'thumbnail-worker': at('electron/files/thumbnails/worker.ts'),
           'file-thread': at('electron/files/threads/thread.ts'),
+          'checkpoint-thread': at('electron/store/checkpoint-thread.ts'),
         },
         external: ['wasm-vips'],
         output: { paths: { 'wasm-vips': './vips-node.mjs' } },

@@ -47,6 +47,7 @@ export default defineConfig({
         main: at('electron/cli/main.ts'),
         'thumbnail-worker': at('electron/files/thumbnails/worker.ts'),
         'file-thread': at('electron/files/threads/thread.ts'),
+        'checkpoint-thread': at('electron/store/checkpoint-thread.ts'),
       },
       external: ['wasm-vips'],
       output: {

@@ -297,7 +297,7 @@ export async function checkCoordinator(
   for (const [at, number] of wanted) if (number !== signpostPort) await assertFree(at, number);
   const { current } = device.roster;
   if (current !== undefined)
-    openStore({ path: join(device.dataFolder, DATABASE), farm: current.farm.id, wallMs: Date.now, logger }).close();
+    await openStore({ path: join(device.dataFolder, DATABASE), farm: current.farm.id, wallMs: Date.now, logger }).close();
 }
 
 async function assertFree(host: string, port: number): Promise<void> {

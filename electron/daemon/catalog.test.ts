@@ -15,8 +15,8 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'lanyard-catalog-'));
   store = openStore({ path: join(folder, 'farm.db'), farm: 'a-farm' as FarmId, wallMs: () => 0, logger: silent });
 });
-afterEach(() => {
-  store.close();
+afterEach(async () => {
+  await store.close();
   rmSync(folder, { recursive: true });
 });
 

@@ -37,7 +37,7 @@ test('what changed just before the end is not looked up in the database that is 
   expect(seen.map(({ type }) => type)).toEqual(['snapshot', 'delta']);
   await submit();
   daemon.close();
-  store.close();
+  await store.close();
   await logs.close();
   clock.advance(1_000);
   expect(seen).toHaveLength(2);

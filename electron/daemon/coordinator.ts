@@ -93,6 +93,7 @@ class Coordinator implements CoordinatorDaemon {
       catalog,
       logger,
       post: (event) => void this.life.post(event),
+      settled: () => this.life.settled(),
       mayWriteLog: (node, attempt) => mayWriteLog(this.life.farm, node, attempt),
       cacheTold: (node, request, cache) => cacheRequests.answered(node, request, cache),
     });

@@ -95,9 +95,14 @@ export class FarmLife {
     const turns = startTurns({
       farm: createFarm(farmConfig(settings)),
       store: {
-        commit: (batch) => {
-          store.commit(batch);
-          this.onCommitted();
+        commit: (batch) => store.commit(batch),
+        sync: async () => {
+          await store.sync();
+          this.onStored();
+        },
+        syncNow: () => {
+          store.syncNow();
+          this.onStored();
         },
       },
       clock,
@@ -116,7 +121,7 @@ export class FarmLife {
     return turns;
   }
 
-  private onCommitted(): void {
+  private onStored(): void {
     if (this.failure === undefined) return;
     this.failure = undefined;
     this.options.logger.info('changes can be stored again');

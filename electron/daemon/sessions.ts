@@ -28,6 +28,8 @@ export interface SessionsOptions {
   readonly catalog: Catalog;
   readonly logger: Logger;
   readonly post: (event: CoordinatorEvent) => void;
+  /** Resolves when all that was posted so far is done. */
+  readonly settled: () => Promise<void>;
   readonly mayWriteLog: (node: NodeId, attempt: AttemptId) => boolean;
   /** A worker says what it keeps. */
   readonly cacheTold: (node: NodeId, request: number, cache: NodeCache) => void;
@@ -79,7 +81,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (refusal !== undefined) return connection.close(refusal);
     newest.set(connection.node, connection);
     const offsets = await Promise.all(message.attempts.map(async ({ attempt }) => ({ attempt, offset: await logs.size(attempt) })));
-    // While the disk was asked, the worker may have gone, or come again on another connection.
+    // What there is to say of earlier events is for the connection before this one.
+    await options.settled();
+    // While the disk was waited for, the worker may have gone, or come again on another connection.
     if (newest.get(connection.node) !== connection) return;
     connections.set(connection.node, connection);
     const ended = new Set(message.attempts.filter(({ state }) => state === 'ended').map(({ attempt }) => attempt));

@@ -37,13 +37,13 @@ beforeEach(() => {
     commit(batch) {
       if (isFull) throw new LanyardError({ code: 'DISK_FULL', message: 'the disk is full' });
       commits += 1;
-      stored.commit(batch);
+      return stored.commit(batch);
     },
   };
 });
-afterEach(() => {
+afterEach(async () => {
   life.stop();
-  store.close();
+  await store.close();
   rmSync(folder, { recursive: true });
 });
 

@@ -51,7 +51,10 @@ export interface StoredOutput extends OutputFile {
   readonly index: number;
 }
 
-/** All that must outlive the program. Synchronous on purpose: one writer, group commit, no locks in the daemon. */
+/**
+ * All that must outlive the program. Synchronous on purpose, but for the waiting for the disk: one writer, group commit, no locks in the
+ * daemon.
+ */
 export interface Store {
   /** The first id that was never used. */
   nextJobId(): JobId;
@@ -61,8 +64,18 @@ export interface Store {
     readonly nodes: readonly NodeRow[];
     readonly owners: readonly OwnerRow[];
   };
-  /** @throws LanyardError DISK_FULL when nothing could be written (and nothing was) */
-  commit(batch: WriteBatch): void;
+  /**
+   * Writes all of a batch or nothing: to be read from now on, and on disk after `sync`.
+   * @returns how many rows it has written. @throws LanyardError DISK_FULL
+   */
+  commit(batch: WriteBatch): number;
+  /**
+   * Brings what is committed to the disk. Nothing is to be committed meanwhile, so that all of the log can be put in order.
+   * After a failure it is not known what has reached the disk: `load` makes sure of it, and must come next. @throws LanyardError DISK_FULL
+   */
+  sync(): Promise<void>;
+  /** As `sync`, keeping everybody waiting. @throws LanyardError DISK_FULL */
+  syncNow(): void;
   /** What is read meanwhile is one state of the database, found once; otherwise each read finds its own, which costs more than to read a row. */
   readTogether<T>(read: () => T): T;
   spec(job: JobId): StoredSpec | undefined;
@@ -93,5 +106,5 @@ export interface Store {
   referencedBlobs(): ReadonlySet<BlobId>;
   /** A consistent copy while the farm works. */
   backup(path: string): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }

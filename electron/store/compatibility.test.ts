@@ -37,7 +37,7 @@ test('every version has its file here', () => {
   expect(readdirSync(VERSIONS).sort()).toEqual(Array.from({ length: SCHEMA_VERSION }, (_, index) => `version-${index + 1}.sql`).sort());
 });
 
-test('a version 1 file opens with all that it holds, and can be written', () => {
+test('a version 1 file opens with all that it holds, and can be written', async () => {
   const store = openVersion(1);
   expect(store.nextJobId()).toBe(10);
   const { jobs, nodes } = store.load();
@@ -85,57 +85,57 @@ test('a version 1 file opens with all that it holds, and can be written', () => 
   });
   store.commit(batch(newJob(10)));
   expect(store.nextJobId()).toBe(11);
-  store.close();
+  await store.close();
 });
 
-test('a version 2 file has the places of jobs and what owners have had; jobs of version 1 stand in the order of their ids', () => {
+test('a version 2 file has the places of jobs and what owners have had; jobs of version 1 stand in the order of their ids', async () => {
   const store = openVersion(2);
   expect(store.load().owners).toEqual([{ owner: 'ana', usage: 123_456.5, at: 1_700_000_000_000 }]);
   expect(store.job(job)?.row.position).toBe(0.5);
   expect(store.job(4 as JobId)?.row.position).toBe(4);
-  store.close();
+  await store.close();
 });
 
-test('a version 3 file finds what a machine has done, and the jobs of an input; so does one that was brought up to it', () => {
+test('a version 3 file finds what a machine has done, and the jobs of an input; so does one that was brought up to it', async () => {
   for (const version of [1, 2, 3, 4]) {
     const store = openVersion(version);
     const { attempts, total } = store.nodeAttempts('node-a' as NodeId, { limit: 3, offset: 1 });
     expect(total).toBe(VERSION_1_REASONS.length);
     expect(attempts.map(({ jobName, owner }) => [jobName, owner])).toEqual(Array(3).fill(['Shot 12', 'ana']));
     expect(store.newestJobOf(blob('a'))).toEqual({ id: job, name: 'Shot 12' });
-    store.close();
+    await store.close();
     rmSync(join(folder, 'farm.db'));
   }
 });
 
-test('a version 4 file has what was decided after a canary, and asks for it', () => {
+test('a version 4 file has what was decided after a canary, and asks for it', async () => {
   const store = openVersion(4);
   expect(store.spec(job)).toMatchObject({
     spec: { canary: { approval: 'by-hand', least: {} }, requirements: { cpu: 0.75, ramMb: 256 }, timeoutMs: 120_000, input: blob('a') },
     decision: { by: 'ana', asked: { cpu: 1, ramMb: 512, timeoutMs: 3_600_000 }, runs: [{ index: 0, cpuMs: 5_000 }] },
   });
   expect(store.spec(4 as JobId)).not.toHaveProperty('decision');
-  store.close();
+  await store.close();
 });
 
-test('a version 4 file has what attempts have used; nobody knows it of those of version 2', () => {
-  const usages = (version: number) => {
+test('a version 4 file has what attempts have used; nobody knows it of those of version 2', async () => {
+  const usages = async (version: number) => {
     const store = openVersion(version);
     const attempts = [...store.attempts(job, 4), ...store.attempts(job, 5).slice(0, 1)];
-    store.close();
+    await store.close();
     rmSync(join(folder, 'farm.db'));
     return attempts.map(({ ranForMs, cpuMs, peakRamMb }) => [ranForMs, cpuMs, peakRamMb]);
   };
   const blank = [null, null, null];
-  expect(usages(4)).toEqual([[100, 1_250, 96], blank]);
-  expect(usages(2)).toEqual([blank, blank]);
+  expect(await usages(4)).toEqual([[100, 1_250, 96], blank]);
+  expect(await usages(2)).toEqual([blank, blank]);
 });
 
-test('a version 5 file has what failures have led to, and how often tasks made room; nothing of that is known of those of version 4', () => {
-  const known = (version: number) => {
+test('a version 5 file has what failures have led to, and how often tasks made room; nothing of that is known of those of version 4', async () => {
+  const known = async (version: number) => {
     const store = openVersion(version);
     const { jobs, nodes } = store.load();
-    store.close();
+    await store.close();
     rmSync(join(folder, 'farm.db'));
     return { health: nodes.map(({ health }) => health), preemptions: jobs[0]?.tasks.map(({ preemptions }) => preemptions) };
   };
@@ -148,11 +148,11 @@ test('a version 5 file has what failures have led to, and how often tasks made r
     failedJob: 3,
     reason: 'job 3: the engine is down',
   };
-  expect(known(5)).toEqual({ health: [null, health, null], preemptions: [0, 0, 0, 0, 2, 0, 0] });
-  expect(known(4)).toEqual({ health: [null, null, null], preemptions: [0, 0, 0, 0, 0, 0, 0] });
+  expect(await known(5)).toEqual({ health: [null, health, null], preemptions: [0, 0, 0, 0, 2, 0, 0] });
+  expect(await known(4)).toEqual({ health: [null, null, null], preemptions: [0, 0, 0, 0, 0, 0, 0] });
 });
 
-test('a version 6 file has the only tasks of jobs in their rows, and one specification for jobs that say the same', () => {
+test('a version 6 file has the only tasks of jobs in their rows, and one specification for jobs that say the same', async () => {
   const store = openVersion(6);
   const [running, done] = [5 as JobId, 6 as JobId];
   expect(store.load().jobs.map(({ row, tasks }) => [row.id, row.counts.RUNNING, tasks.length])).toEqual([
@@ -165,18 +165,18 @@ test('a version 6 file has the only tasks of jobs in their rows, and one specifi
     [1, 'node-a', 'exit', 9],
     [2, 'node-b', 'completed', 90],
   ]);
-  store.close();
+  await store.close();
 });
 
-test('a version 7 file lists jobs that wait, run and have ended', () => {
+test('a version 7 file lists jobs that wait, run and have ended', async () => {
   const store = openVersion(7);
   const list = (order: 'newest' | 'priority') => store.jobs({ order, limit: 10, offset: 0 }).jobs.map(({ row }) => row.id);
   expect(list('newest')).toEqual([6, 5, 4, 3]);
   expect(list('priority')).toEqual([3, 5, 6, 4]);
-  store.close();
+  await store.close();
 });
 
-test('the only tasks of jobs move into the rows of their jobs', () => {
+test('the only tasks of jobs move into the rows of their jobs', async () => {
   const path = join(folder, 'farm.db');
   const database = new DatabaseSync(path);
   database.exec(readFileSync(new URL('version-5.sql', VERSIONS), 'utf8'));
@@ -193,13 +193,13 @@ test('the only tasks of jobs move into the rows of their jobs', () => {
   store.commit(batch({ tasks: [{ ...before, state: 'CANCELLED', finishedAt: 7 }] }));
   expect(store.tasks(one, { fromIndex: 0, limit: 9 })).toEqual([{ ...before, state: 'CANCELLED', finishedAt: 7 }]);
   expect(store.attempts(one, 0).map(({ number }) => number)).toEqual([1]);
-  store.close();
+  await store.close();
 });
 
-test('a version 1 file, whose farm has no key yet, becomes the first farm that opens it, and no other after', () => {
-  openVersion(1).close();
+test('a version 1 file, whose farm has no key yet, becomes the first farm that opens it, and no other after', async () => {
+  await openVersion(1).close();
   const path = join(folder, 'farm.db');
-  openStore({ path, farm, wallMs: () => 0, logger: silent }).close();
+  await openStore({ path, farm, wallMs: () => 0, logger: silent }).close();
   const bytes = readFileSync(path);
   expect(() => openStore({ path, farm: 'another-farm' as FarmId, wallMs: () => 0, logger: silent })).toThrow(
     /is of another farm \(a-farm\)/,

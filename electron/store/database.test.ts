@@ -36,39 +36,39 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** A farm with jobs enough to fill pages beyond the first. */
-function fillFarm(): void {
+async function fillFarm(): Promise<void> {
   const store = open();
   store.commit(batch({ ...newJob(1), tasks: Array.from({ length: 2_000 }, (_, index) => taskRow(1, index)) }));
-  store.close();
+  await store.close();
 }
 
 describe('opening', () => {
-  test('makes the farm once', () => {
-    fillFarm();
+  test('makes the farm once', async () => {
+    await fillFarm();
     const store = open();
     expect(store.nextJobId()).toBe(2);
-    store.close();
+    await store.close();
   });
 
-  test('is refused for another farm, and changes nothing then', () => {
-    fillFarm();
+  test('is refused for another farm, and changes nothing then', async () => {
+    await fillFarm();
     const bytes = readFileSync(path);
     const error = refused(() => open({ farm: 'another-farm' as FarmId }));
     expect(error).toMatchObject({ code: 'CONFLICT', message: expect.stringMatching(/another farm \(a-farm\).*\(another-farm\)/) });
     expect(error.hint).toContain('data folder');
     expect(readFileSync(path)).toEqual(bytes);
-    open().close();
+    await open().close();
   });
 
-  test('is refused while another has it open, and possible again after', () => {
+  test('is refused while another has it open, and possible again after', async () => {
     const store = open();
     expect(refused(open)).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('in use by another process') });
-    store.close();
-    open().close();
+    await store.close();
+    await open().close();
   });
 
-  test('is refused for a newer version', () => {
-    fillFarm();
+  test('is refused for a newer version', async () => {
+    await fillFarm();
     const newer = new DatabaseSync(path);
     newer.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
     newer.close();
@@ -112,8 +112,8 @@ describe('a damaged file', () => {
     },
   };
   for (const [name, damage] of Object.entries(damages))
-    test(`that ${name} is set aside, and the farm does not start empty`, () => {
-      fillFarm();
+    test(`that ${name} is set aside, and the farm does not start empty`, async () => {
+      await fillFarm();
       damage();
       const damaged = readFileSync(path);
       const error = refused(open);
@@ -128,31 +128,31 @@ describe('a damaged file', () => {
       expect(readdirSync(join(folder, 'data'))).not.toContain('farm.db');
     });
 
-  test('can be replaced by a backup', () => {
-    fillFarm();
+  test('can be replaced by a backup', async () => {
+    await fillFarm();
     copyFileSync(path, join(folder, 'backup.db'));
     truncateSync(path, 0);
     refused(open);
     copyFileSync(join(folder, 'backup.db'), path);
     const store = open();
     expect(store.load().jobs).toHaveLength(1);
-    store.close();
+    await store.close();
     rmSync(path);
-    open().close();
+    await open().close();
   });
 
-  test('can be given up for an empty farm, when asked', () => {
-    fillFarm();
+  test('can be given up for an empty farm, when asked', async () => {
+    await fillFarm();
     truncateSync(path, 0);
     refused(() => open({ startEmpty: true }));
     const store = open({ startEmpty: true });
     expect(store.load().jobs).toEqual([]);
-    store.close();
-    open().close();
+    await store.close();
+    await open().close();
   });
 
-  test('is set aside again when the backup is damaged too', () => {
-    fillFarm();
+  test('is set aside again when the backup is damaged too', async () => {
+    await fillFarm();
     truncateSync(path, 0);
     refused(open);
     writeFileSync(path, 'not a backup');
@@ -160,22 +160,22 @@ describe('a damaged file', () => {
   });
 });
 
-test('a row that was edited into nonsense is named, not believed', () => {
-  fillFarm();
+test('a row that was edited into nonsense is named, not believed', async () => {
+  await fillFarm();
   const editor = new DatabaseSync(path);
   editor.exec('UPDATE task SET state = 99 WHERE task_index = 7');
   editor.close();
   const store = open();
   expect(refused(() => store.load())).toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('a task: state') });
   expect(store.task(1 as JobId, 6)?.state).toBe('RUNNING');
-  store.close();
+  await store.close();
 });
 
 describe('a full disk', () => {
   const many = Array.from({ length: 20_000 }, (_, index) => taskRow(1, index, { message: 'a long message '.repeat(20) }));
 
-  test('writes nothing of the batch and goes on when there is room', () => {
-    fillFarm();
+  test('writes nothing of the batch and goes on when there is room', async () => {
+    await fillFarm();
     const database = new DatabaseSync(path);
     const writer = createWriter(database);
     const pages = Number(database.prepare('PRAGMA page_count').get()?.page_count);
@@ -196,7 +196,7 @@ describe('a full disk', () => {
     database.close();
   });
 
-  test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('of a real file system', () => {
+  test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('of a real file system', async () => {
     mkdirSync(join(folder, 'data'));
     execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', join(folder, 'data')]);
     try {
@@ -212,11 +212,11 @@ describe('a full disk', () => {
       expect(written % 100).toBe(0);
       rmSync(join(folder, 'data', 'ballast'));
       store.commit(batch(newJob(2)));
-      store.close();
+      await store.close();
       const reopened = open();
       expect(reopened.nextJobId()).toBe(3);
       expect(reopened.tasks(1 as JobId, { fromIndex: 0, limit: 100_000 })).toHaveLength(written);
-      reopened.close();
+      await reopened.close();
     } finally {
       execFileSync('/bin/umount', [join(folder, 'data')]);
     }

@@ -27,12 +27,6 @@ export interface OpenDatabase {
 /** Waits this long for another program that reads the file, a person's `sqlite3` say. */
 const BUSY_TIMEOUT_MS = 5_000;
 /**
- * Pages in the log (4 KiB each) before they are carried into the database: enough that rows which change often are carried once, and so
- * few that the turn which carries them is not much longer than others.
- */
-const CHECKPOINT_PAGES = 1_024;
-
-/**
  * Opens the database for this process alone, checked and brought up to date; makes a new one only where there never
  * was one, or on `startEmpty`.
  * @throws LanyardError CONFLICT (in use, of a newer version, or of another farm), UNAVAILABLE (damaged and set aside), INVALID (not ours), DISK_FULL
@@ -150,7 +144,6 @@ function openChecked(options: DatabaseOptions): DatabaseSync {
     database.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
-      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
       PRAGMA journal_size_limit = ${64 * 1024 * 1024};
       PRAGMA cache_size = -65536;
       PRAGMA temp_store = MEMORY;

@@ -25,8 +25,8 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'lanyard-lone-'));
   store = open();
 });
-afterEach(() => {
-  store.close();
+afterEach(async () => {
+  await store.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -140,13 +140,13 @@ test('pages of tasks and attempts are read in the order of an index, and not sor
   expect(plans.join()).not.toMatch(/TEMP B-TREE|SCAN/);
 });
 
-test('a job of one task that goes well takes a row, and the row of its specification', () => {
+test('a job of one task that goes well takes a row, and the row of its specification', async () => {
   store.commit(batch({ ...newJob(1), tasks: [taskRow(1, 0, { state: 'ASSIGNED' })] }));
   const { finishedAt, exitCode, reason } = attemptRow(1, 0, 1);
   const ended = { state: 'COMPLETED', finishedAt, exitCode, reason } as const;
   store.commit(batch({ jobs: [jobRow(1, { state: 'COMPLETED' })], tasks: [taskRow(1, 0, ended)], attempts: [attemptRow(1, 0, 1)] }));
   expect([rowsOf('spec'), rowsOf('task'), rowsOf('attempt')]).toEqual([1, 0, 0]);
-  store.close();
+  await store.close();
   store = open();
   expect(store.attempts(1 as JobId, 0)).toEqual([attemptRow(1, 0, 1)]);
   expect(store.task(1 as JobId, 0)).toEqual(taskRow(1, 0, ended));

@@ -15,8 +15,8 @@ let store: Store;
 
 const open = (name = 'farm.db'): Store =>
   openStore({ path: join(folder, name), farm: 'a-farm' as FarmId, wallMs: () => 1_700_000_000_000, logger: silent });
-const reopen = (): void => {
-  store.close();
+const reopen = async (): Promise<void> => {
+  await store.close();
   store = open();
 };
 const ids = (found: { readonly jobs: readonly { readonly row: { readonly id: number } }[] }): number[] =>
@@ -26,13 +26,13 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'lanyard-store-'));
   store = open();
 });
-afterEach(() => {
-  store.close();
+afterEach(async () => {
+  await store.close();
   rmSync(folder, { recursive: true });
 });
 
 describe('what is written comes back after a restart', () => {
-  test('a job, its specification, its tasks, attempts and outputs', () => {
+  test('a job, its specification, its tasks, attempts and outputs', async () => {
     const spec = {
       name: 'Kugel',
       command: ['render', '{frame}'],
@@ -61,7 +61,7 @@ describe('what is written comes back after a restart', () => {
     ];
     const second = attemptRow(1, 8, 2, { node: 'node-b' as NodeId, outputs });
     store.commit(batch({ ...whole, tasks: [failed, done], attempts: [first, second] }));
-    reopen();
+    await reopen();
 
     expect(store.spec(job(1))).toEqual(whole.specs[0]?.stored);
     expect(store.job(job(1))).toEqual({ row: whole.jobs[0], name: 'Kugel', owner: 'ben' });
@@ -72,7 +72,7 @@ describe('what is written comes back after a restart', () => {
     expect(store.outputs(job(1), 0)).toEqual([]);
   });
 
-  test('what ended on a machine, page by page, newest first, and which job brought an input', () => {
+  test('what ended on a machine, page by page, newest first, and which job brought an input', async () => {
     const spec = { name: 'Kugel', input: blob('a') } satisfies Partial<JobSpecInput>;
     const later = newJob(2, { spec: { ...spec, name: 'Kugel again' }, owner: 'ben' });
     const rows = [1, 2, 3].map((number) => attemptRow(1, 0, number, { finishedAt: 1_000 * number, node: 'node-b' as NodeId }));
@@ -80,7 +80,7 @@ describe('what is written comes back after a restart', () => {
     store.commit(
       batch({ ...later, attempts: [attemptRow(2, 0, 1, { finishedAt: 2_500, node: 'node-b' as NodeId }), attemptRow(2, 1, 1)] }),
     );
-    reopen();
+    await reopen();
     const page = (limit: number, offset: number) => store.nodeAttempts('node-b' as NodeId, { limit, offset });
     expect(page(2, 0)).toEqual({
       attempts: [
@@ -97,7 +97,7 @@ describe('what is written comes back after a restart', () => {
     expect(page(10, 0).total).toBe(3);
   });
 
-  test('nodes, and the names of nodes that were removed', () => {
+  test('nodes, and the names of nodes that were removed', async () => {
     const polled = nodeRow('node-b', { carrier: 'poll', adminAvailability: 'draining' });
     store.commit(batch({ ...newJob(1), tasks: [taskRow(1, 0)], nodes: [nodeRow('node-a'), polled] }));
     const health = {
@@ -111,16 +111,16 @@ describe('what is written comes back after a restart', () => {
     };
     const sick = nodeRow('node-a', { lastSeenAt: 5, health });
     store.commit(batch({ nodes: [sick], removedNodes: ['node-b' as NodeId] }));
-    reopen();
+    await reopen();
     expect(store.load().nodes).toEqual([sick]);
     expect(store.node('node-b' as NodeId)).toBeUndefined();
     store.commit(batch({ removedNodes: ['node-a' as NodeId, 'never-seen' as NodeId] }));
-    reopen();
+    await reopen();
     expect(store.load().nodes).toEqual([]);
     expect(store.task(job(1), 0)?.node).toBe('node-a');
   });
 
-  test('how long the last complete tasks of a job ran, in the order in which they ended', () => {
+  test('how long the last complete tasks of a job ran, in the order in which they ended', async () => {
     const ran = (index: number, finishedAt: number, ranForMs: number | null) => attemptRow(1, index, 1, { finishedAt, ranForMs });
     const attempts = [
       ran(0, 100, 9),
@@ -130,7 +130,7 @@ describe('what is written comes back after a restart', () => {
       attemptRow(1, 4, 1, { reason: 'exit', ranForMs: 5 }),
     ];
     store.commit(batch({ ...newJob(1, { row: { taskCount: 9 } }), attempts }));
-    reopen();
+    await reopen();
     const node = 'node-a';
     expect(store.runs(job(1), 2)).toEqual([
       { node, ranForMs: 20 },
@@ -139,20 +139,20 @@ describe('what is written comes back after a restart', () => {
     expect(store.runs(job(2), 2)).toEqual([]);
   });
 
-  test('the last word on a row counts', () => {
+  test('the last word on a row counts', async () => {
     store.commit(batch({ ...newJob(1), tasks: [taskRow(1, 0)] }));
     const row = jobRow(1, { state: 'COMPLETED', counts: counts({ COMPLETED: 1 }), finishedAt: 8, retries: 2 });
     store.commit(batch({ jobs: [row], tasks: [taskRow(1, 0, { state: 'COMPLETED', finishedAt: 8 })] }));
-    reopen();
+    await reopen();
     expect(store.job(job(1))?.row).toEqual(row);
     expect(store.task(job(1), 0)?.state).toBe('COMPLETED');
   });
 
-  test('an input that arrived after the submission', () => {
+  test('an input that arrived after the submission', async () => {
     store.commit(batch(newJob(1)));
     expect(store.spec(job(1))?.spec.input).toBeUndefined();
     store.commit(batch({ inputs: [{ job: job(1), input: blob('d'), bytes: 5 }] }));
-    reopen();
+    await reopen();
     expect(store.spec(job(1))).toMatchObject({ inputBytes: 5, spec: { input: blob('d') } });
   });
 });
@@ -173,7 +173,7 @@ describe('load', () => {
 });
 
 describe('commit', () => {
-  test('is all or nothing', () => {
+  test('is all or nothing', async () => {
     store.commit(batch({ ...newJob(1), attempts: [attemptRow(1, 0, 1)] }));
     const doomed = batch({
       ...newJob(2),
@@ -185,7 +185,7 @@ describe('commit', () => {
     expect(store.nextJobId()).toBe(2);
     const nodes = ['node-other', 'node-new', 'node-a'] as NodeId[];
     store.commit(batch({ ...newJob(2), tasks: nodes.map((node, index) => taskRow(2, index, { node })) }));
-    reopen();
+    await reopen();
     expect(store.tasks(job(2), { fromIndex: 0, limit: 9 }).map((task) => task.node)).toEqual(nodes);
   });
 
@@ -198,7 +198,7 @@ describe('commit', () => {
     expect(() => store.commit(batch({ inputs: [{ job: job(5), input: blob('a'), bytes: 1 }] }))).toThrow('job 5 has no row in spec');
   });
 
-  test('removes a job with all that belongs to it, and no other', () => {
+  test('removes a job with all that belongs to it, and no other', async () => {
     const outputs = [{ path: 'a.png', bytes: 1, blob: blob('b') }];
     for (const id of [1, 2]) {
       const whole = newJob(id, { spec: { input: blob(String(id)) }, inputBytes: 1 });
@@ -206,7 +206,7 @@ describe('commit', () => {
     }
     expect(store.referencedBlobs()).toEqual(new Set([blob('1'), blob('2'), blob('b')]));
     store.commit(batch({ removedJobs: [job(1)] }));
-    reopen();
+    await reopen();
     expect(store.job(job(1))).toBeUndefined();
     expect(store.spec(job(1))).toBeUndefined();
     expect(store.task(job(1), 0)).toBeUndefined();
@@ -216,12 +216,12 @@ describe('commit', () => {
     expect(store.referencedBlobs()).toEqual(new Set([blob('2'), blob('b')]));
   });
 
-  test('never gives an id twice, removed or not', () => {
+  test('never gives an id twice, removed or not', async () => {
     expect(store.nextJobId()).toBe(1);
     store.commit(batch(newJob(7)));
     store.commit(batch({ removedJobs: [job(7)] }));
     expect(store.nextJobId()).toBe(8);
-    reopen();
+    await reopen();
     expect(store.nextJobId()).toBe(8);
   });
 });
@@ -313,9 +313,9 @@ describe('what is read together', () => {
   });
 });
 
-test('closing twice does no harm', () => {
-  store.close();
-  store.close();
+test('closing twice does no harm', async () => {
+  await store.close();
+  await store.close();
   store = open();
 });
 
@@ -334,7 +334,7 @@ describe('backup', () => {
     const copy = open('copy.db');
     expect(copy.task(job(1), 0)).toEqual(taskRow(1, 0));
     expect(copy.load().jobs).toHaveLength(copy.nextJobId() - 1);
-    copy.close();
+    await copy.close();
   });
 
   test('replaces an older one only when it is whole', async () => {
@@ -345,6 +345,6 @@ describe('backup', () => {
     await store.backup(join(folder, 'copy.db'));
     const copy = open('copy.db');
     expect(copy.nextJobId()).toBe(3);
-    copy.close();
+    await copy.close();
   });
 });

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import type { Store } from '../ports/store.ts';
 import { type DatabaseOptions, openDatabase, syncFolder } from './database.ts';
+import { LogOnDisk } from './log-on-disk.ts';
 import { createReader } from './reader.ts';
 import { openError, writeError } from './sqlite-errors.ts';
 import { createWriter } from './writer.ts';
@@ -14,21 +15,37 @@ import { createWriter } from './writer.ts';
  * the same batch.
  */
 export function openStore(options: DatabaseOptions): Store {
+  const { path, logger } = options;
   const { database, close } = openDatabase(options);
   const writer = createWriter(database);
   const reader = createReader(database, writer);
+  const log = new LogOnDisk(path, database, logger);
+  const named = <T>(act: () => T): T => {
+    try {
+      return act();
+    } catch (error) {
+      throw writeError(error, path);
+    }
+  };
   return {
     ...reader,
+    load() {
+      named(() => log.makeSure());
+      return reader.load();
+    },
     nextJobId: writer.nextJobId,
     commit(batch) {
-      try {
-        writer.commit(batch);
-      } catch (error) {
-        throw writeError(error, options.path);
-      }
+      const rows = named(() => writer.commit(batch));
+      log.grew(rows);
+      return rows;
     },
-    backup: (path) => copyDatabase(options.path, path),
-    close,
+    sync: () =>
+      log.sync().catch((error: unknown) => {
+        throw writeError(error, path);
+      }),
+    syncNow: () => named(() => log.syncNow()),
+    backup: (to) => copyDatabase(path, to),
+    close: () => log.close(close),
   };
 }
 

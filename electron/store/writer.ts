@@ -8,8 +8,8 @@ import { AVAILABILITY_CODES, CARRIER_CODES, type Cell, foldName, JOB_VALUES, job
 import { createSpecWriter, type SpecWriter } from './spec-writer.ts';
 
 export interface Writer {
-  /** Writes all of `batch` or, when it throws, nothing. */
-  commit(batch: WriteBatch): void;
+  /** Writes all of `batch` or, when it throws, nothing. @returns how many rows there were */
+  commit(batch: WriteBatch): number;
   nextJobId(): JobId;
   nodeName(number: number): NodeId;
   nodeNumber(node: NodeId): number | undefined;
@@ -35,7 +35,8 @@ export function createWriter(database: DatabaseSync): Writer {
 
   return {
     commit(batch) {
-      if (PARTS.every((part) => batch[part].length === 0)) return;
+      const rows = PARTS.reduce((sum, part) => sum + batch[part].length, 0);
+      if (rows === 0) return rows;
       let next = nextJob;
       statements.begin.run();
       try {
@@ -53,6 +54,7 @@ export function createWriter(database: DatabaseSync): Writer {
         }
         statements.commit.run();
         nextJob = next;
+        return rows;
       } catch (error) {
         if (database.isTransaction) statements.rollback.run();
         names = loadNames(database);

@@ -45,6 +45,6 @@ test('all that was acknowledged before a kill -9 is there after it, whole, and n
     expect(store.nextJobId()).toBe(jobs.length + 1);
     for (const { row, tasks } of jobs) expect([row.id, tasks.length]).toEqual([row.id, 20]);
     expect(store.attempts(acknowledged as JobId, 19)).toHaveLength(1);
-    store.close();
+    await store.close();
   }
 });

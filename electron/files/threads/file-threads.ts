@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import type { Worker } from 'node:worker_threads';
 import { LIMITS } from '../../../shared/limits.ts';
 import type { FileWork } from '../../ports/files.ts';
+import { startThread } from '../../thread.ts';
 import { type Answer, errorOf, type Order } from './messages.ts';
-import { startThread } from './start.ts';
 import type { Question, Result, WorkName } from './work.ts';
 
 /** One core is left to the main thread. */
@@ -57,7 +57,7 @@ class FileThread {
   #idle: NodeJS.Timeout | undefined;
 
   constructor() {
-    this.#worker = startThread('threads/thread.ts', 'file-thread.js');
+    this.#worker = startThread('files/threads/thread.ts', 'file-thread.js');
     this.#worker.on('message', (answer: Answer) => this.#hear(answer));
     this.#worker.once('exit', () => this.#end());
     threads.add(this);

@@ -7,7 +7,7 @@ import type { BlobId } from '../../../shared/ids.ts';
 import { LIMITS } from '../../../shared/limits.ts';
 import type { Blobs, ThumbnailSize, Thumbnails } from '../../ports/files.ts';
 import type { Logger } from '../../ports/system.ts';
-import { startThread } from '../threads/start.ts';
+import { startThread } from '../../thread.ts';
 import type { Answer, Wish } from './worker.ts';
 
 /** The longer side, in pixels. */
@@ -118,7 +118,7 @@ class ThumbnailFolder implements Thumbnails {
   /** A thread that takes too long, or dies, is replaced by another at the next wish. */
   async #ask(wish: Wish): Promise<Answer> {
     clearTimeout(this.#idle);
-    const worker = this.#worker ?? startThread('thumbnails/worker.ts', 'thumbnail-worker.js');
+    const worker = this.#worker ?? startThread('files/thumbnails/worker.ts', 'thumbnail-worker.js');
     this.#worker = worker;
     const answer = await answered(worker, wish, this.#options.timeoutMs ?? LIMITS.thumbnailMs);
     if ('bytes' in answer || !answer.isOver) {
