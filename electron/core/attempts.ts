@@ -5,7 +5,8 @@ import type { AttemptEnd } from '../../shared/protocol.ts';
 import { scheduleCheck } from './deadlines.ts';
 import type { CoordinatorEvent } from './events.ts';
 import { release } from './leases.ts';
-import { activityOf, type FarmNode, type Task } from './model.ts';
+import { findTask } from './live-tasks.ts';
+import type { FarmNode, Task } from './model.ts';
 import { rowOfTask } from './rows.ts';
 import { type FarmState, jobChanged, nodeChanged } from './state.ts';
 import { type End, endAttempt, madeRoom, moveTask, settleJob } from './tasks.ts';
@@ -97,15 +98,15 @@ function beginRun(farm: FarmState, task: Task, startedAt: number): FarmNode | un
   if (node === null || task.state !== 'ASSIGNED') return undefined;
   moveTask(farm, task, 'RUNNING');
   task.startedAt = Math.max(Math.round(startedAt), task.assignedAt ?? 0);
-  activityOf(task.job).startedAt ??= task.startedAt;
+  task.job.startedAt ??= task.startedAt;
   const { image } = task.job.shared.policy;
-  if (image !== null && !node.images.has(image)) rememberImage(node, image);
+  if (image !== null && image !== node.newestImage) rememberImage(node, image);
   return node;
 }
 
 /** @returns the task when the named attempt is its current one and lives on this node */
 export function currentTask(farm: FarmState, about: { node: NodeId } & Pick<AboutAttempt, 'job' | 'index' | 'number'>): Task | undefined {
-  const task = farm.jobs.get(about.job)?.activity?.tasks.get(about.index);
+  const task = findTask(farm, about.job, about.index);
   return task !== undefined && task.attempt === about.number && task.node?.id === about.node ? task : undefined;
 }
 
@@ -115,6 +116,8 @@ function stopStranger(farm: FarmState, event: AboutAttempt): void {
 }
 
 function rememberImage(node: FarmNode, image: string): void {
+  node.newestImage = image;
+  if (node.images.has(image)) return;
   const [oldest] = node.images;
   if (node.images.size >= IMAGES_KEPT && oldest !== undefined) node.images.delete(oldest);
   node.images.add(image);

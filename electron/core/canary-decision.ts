@@ -5,6 +5,7 @@ import { sharePolicy, unsharePolicy } from './classes.ts';
 import { queueAgain } from './dependencies.ts';
 import type { CoordinatorEvent, JobPolicy } from './events.ts';
 import { misfits } from './leases.ts';
+import { liveTasks } from './live-tasks.ts';
 import type { Job } from './model.ts';
 import { listWhenOpen } from './open-nodes.ts';
 import { leaveQueue, updateQueue } from './queue.ts';
@@ -54,7 +55,7 @@ function proposalFor(farm: FarmState, job: Job, canary: Canary): CanaryProposal 
 
 function decide(farm: FarmState, job: Job, canary: Canary, proposal: CanaryProposal, given: SomeNeeds, by: string | null): void {
   const { activity } = job;
-  if (activity === null || activity.assigned + activity.running > 0) throw new Error(`job ${job.id} has attempts beside its canary`);
+  if (activity === null || liveTasks(job) > 0) throw new Error(`job ${job.id} has attempts beside its canary`);
   const decided: TaskNeeds = {
     cpu: given.cpu ?? proposal.needs.cpu,
     ramMb: given.ramMb ?? proposal.needs.ramMb,

@@ -2,6 +2,7 @@ import type { JobId } from '../../shared/ids.ts';
 import type { JobState, TaskRow } from '../../shared/job.ts';
 import { blockedBy, inVain, leaveGate, unqueue } from './dependencies.ts';
 import type { CoordinatorEvent, Dependency } from './events.ts';
+import { dropTask, liveTasks, taskOf, tasksOf } from './live-tasks.ts';
 import { activityOf, type Job, type Task } from './model.ts';
 import { freshTasks, isFresh, rowOfTask, rowOfUntouched, waitingTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
@@ -37,12 +38,12 @@ export function endWaiting(
   const from = job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED';
   if (fresh > 0) checkTransition(from, rest);
   const activity = activityOf(job);
-  const moved = [...activity.tasks.values()];
+  const moved = [...tasksOf(job)];
   // At once, so that none of them is looked for among the others.
-  activity.requeued.length = 0;
+  activity.requeued = null;
   activity.gate?.returned.clear();
   for (const task of moved) cancelMoved(farm, job, task, reason);
-  addToCount(activity, rest, fresh);
+  addToCount(job, rest, fresh);
   farm.taskCounts[from] -= fresh;
   farm.taskCounts[rest] += fresh;
   job.cursor = job.taskCount;
@@ -84,8 +85,8 @@ function cancelMoved(farm: FarmState, job: Job, task: Task, reason: string): voi
   const from = job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED';
   checkTransition(from, 'CANCELLED');
   unqueue(activity, task.index);
-  activity.tasks.delete(task.index);
-  activity.cancelled++;
+  dropTask(task);
+  addToCount(job, 'CANCELLED', 1);
   farm.taskCounts[from]--;
   farm.taskCounts.CANCELLED++;
   task.state = 'CANCELLED';
@@ -96,14 +97,14 @@ function cancelMoved(farm: FarmState, job: Job, task: Task, reason: string): voi
 function cancelTask(farm: FarmState, job: Job, index: number, reason: string): void {
   if (!cancelOne(farm, job, index, reason)) return;
   const activity = activityOf(job);
-  if (waitingTasks(job) === 0 && activity.assigned + activity.running === 0) activity.reason = reason;
+  if (waitingTasks(job) === 0 && liveTasks(job) === 0) activity.reason = reason;
   settleJob(farm, job);
 }
 
 /** The caller settles the job. @returns false when the task has ended */
 function cancelOne(farm: FarmState, job: Job, index: number, reason: string): boolean {
   const activity = activityOf(job);
-  const task = activity.tasks.get(index);
+  const task = taskOf(job, index);
   if (task !== undefined) {
     cancelMoved(farm, job, task, reason);
     return true;
@@ -112,9 +113,8 @@ function cancelOne(farm: FarmState, job: Job, index: number, reason: string): bo
     const from = job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED';
     checkTransition(from, 'CANCELLED');
     if (activity.gate !== null && activity.gate.blocked[index] === 0) activity.gate.readyCount--;
-    activity.skipped ??= new Set();
-    activity.skipped.add(index);
-    activity.cancelled++;
+    activity.skip(index);
+    addToCount(job, 'CANCELLED', 1);
     farm.taskCounts[from]--;
     farm.taskCounts.CANCELLED++;
     farm.effects.push({ type: 'save-task', row: rowOfUntouched(job.id, index, farm.now.wallMs, reason) });

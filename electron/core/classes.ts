@@ -88,12 +88,12 @@ function parsed(text: string): LabelExpression {
 function createClass(farm: FarmState, key: string, policy: JobPolicy): QueueClass {
   const queueClass: QueueClass = {
     key,
-    ordinal: farm.freeOrdinals.pop() ?? farm.classes.size,
     policy,
     demand: demandOf(farm, policy),
     executor: policy.image === null ? 'host' : 'docker',
     where: policy.requirements.where === undefined ? null : parsed(policy.requirements.where),
     buckets: [],
+    fit: new Uint8Array(16),
     open: [],
     cursor: 0,
     parked: new Set(),
@@ -136,8 +136,6 @@ function removeClass(farm: FarmState, queueClass: QueueClass): void {
   farm.classes.delete(queueClass.key);
   dropEarmarks(farm, queueClass);
   if (queueClass.isDirty) farm.dirtyClasses.splice(farm.dirtyClasses.indexOf(queueClass), 1);
-  farm.freeOrdinals.push(queueClass.ordinal);
-  for (const node of farm.nodes.values()) if (queueClass.ordinal < node.fit.length) node.fit[queueClass.ordinal] = 0;
   for (const { limit } of queueClass.demand.limits) {
     limit.classes.delete(queueClass);
     if (limit.classes.size === 0 && limit.used === 0 && limit.capacity === 0) farm.limits.delete(limit.name);

@@ -95,13 +95,13 @@ export function queueAgain(activity: Activity, index: number): void {
   const { gate, canary } = activity;
   if ((gate?.blocked[index] ?? 0) !== 0) gate?.returned.add(index);
   else if (canary !== null && !canary.tasks.includes(index)) canary.returned.add(index);
-  else activity.requeued.push(index);
+  else activity.requeue(index);
 }
 
 /** The opposite of `queueAgain`. */
 export function unqueue(activity: Activity, index: number): void {
   if (activity.gate?.returned.delete(index) === true || activity.canary?.returned.delete(index) === true) return;
-  activity.requeued.splice(activity.requeued.lastIndexOf(index), 1);
+  activity.requeued?.splice(activity.requeued.lastIndexOf(index), 1);
 }
 
 /** @returns the next fresh task that may go; there is one (`openFreshTasks`). The caller moves the cursor. */

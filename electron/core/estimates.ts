@@ -1,4 +1,5 @@
 import type { NodeId } from '../../shared/ids.ts';
+import { tasksOf } from './live-tasks.ts';
 import type { Activity, Job, Task } from './model.ts';
 import { openTasks, waitingTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
@@ -43,7 +44,7 @@ export function estimateOf(farm: FarmState, job: Job): Estimate | undefined {
   let left = waiting;
   let perMs = 0;
   let longestMs = 0;
-  for (const task of activity.tasks.values()) {
+  for (const task of tasksOf(job)) {
     if (task.node === null || task.frozenSinceMs !== 0) continue;
     const meanMs = meanOn(activity, task);
     const restMs = Math.max(0, meanMs - (task.state === 'RUNNING' ? farm.now.elapsedMs - task.sinceMs : 0));

@@ -4,6 +4,7 @@ import type { Explanation, NodeExplanation } from '../../shared/view.ts';
 import { explainJob, hindrancesOf, limitObstacles } from './explain.ts';
 import { canaryObstacles } from './explain-own.ts';
 import { slotsOf } from './leases.ts';
+import { findTask } from './live-tasks.ts';
 import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { availabilityOf, statusOf } from './queries.ts';
 import { hasWaiting } from './queue.ts';
@@ -19,7 +20,7 @@ type Obstacle = Explanation['obstacles'][number];
  */
 export function explainTask(farm: FarmState, id: JobId, index: number): Explanation | undefined {
   const job = farm.jobs.get(id);
-  const task = job?.activity?.tasks.get(index);
+  const task = findTask(farm, id, index);
   if (job === undefined || (task === undefined && !isFresh(job, index))) return undefined;
   if (task !== undefined && task.node !== null) return placed(farm, job, task, task.node);
   const about = explainJob(farm, id);
@@ -62,7 +63,7 @@ function blockers(farm: FarmState, job: Job, index: number): Obstacle[] {
   if (gate === null || gate === undefined) return [];
   return gate.jobs.flatMap((id, place): Obstacle[] => {
     if (id === undefined || ((gate.blocked[index] ?? 0) & (1 << place)) === 0) return [];
-    const state = farm.jobs.get(id)?.activity?.tasks.get(index)?.state ?? 'QUEUED';
+    const state = findTask(farm, id, index)?.state ?? 'QUEUED';
     return [
       {
         constraint: 'dependencies',

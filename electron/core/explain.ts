@@ -6,6 +6,7 @@ import { obstacle, ownObstacles } from './explain-own.ts';
 import { usageOf } from './fairness.ts';
 import { firstOfLane, standsBefore } from './lanes.ts';
 import { type Constraint, hasLabel, labelsOf, misfits, slotsOf } from './leases.ts';
+import { liveTasks } from './live-tasks.ts';
 import type { FarmNode, Job, QueueClass } from './model.ts';
 import { isOpen } from './open-nodes.ts';
 import { cannotServe } from './placement.ts';
@@ -13,7 +14,7 @@ import { availabilityOf } from './queries.ts';
 import { isAtOwnCap } from './queue.ts';
 import { isAtCap } from './ranking.ts';
 import { reliefFor } from './relief.ts';
-import { waitingTasks } from './rows.ts';
+import { taskCounts, waitingTasks } from './rows.ts';
 import type { FarmState } from './state.ts';
 
 type Obstacle = Explanation['obstacles'][number];
@@ -59,9 +60,8 @@ export function explainJob(farm: FarmState, id: JobId): Explanation {
 }
 
 function placedSentence(job: Job): string {
-  const assigned = job.activity?.assigned ?? 0;
-  const running = job.activity?.running ?? 0;
-  return `Nothing of it waits: ${running} running, ${assigned} being prepared.`;
+  const { ASSIGNED, RUNNING } = taskCounts(job);
+  return `Nothing of it waits: ${RUNNING} running, ${ASSIGNED} being prepared.`;
 }
 
 /** What the class needs of the farm's limits that is not to be had now. */
@@ -304,11 +304,10 @@ function sharingSentence(farm: FarmState, job: Job): string {
 }
 
 function capObstacles(job: Job): Obstacle[] {
-  const { owner, shared, activity } = job;
+  const { owner, shared } = job;
   const obstacles: Obstacle[] = [];
   if (isAtOwnCap(job)) {
-    const running = (activity?.assigned ?? 0) + (activity?.running ?? 0);
-    const message = `${running} of its tasks run, and no more than ${shared.policy.maxTasks} may at once`;
+    const message = `${liveTasks(job)} of its tasks run, and no more than ${shared.policy.maxTasks} may at once`;
     obstacles.push(obstacle('maxTasks', message, 'a higher maxTasks would let more start'));
   }
   if (isAtCap(owner)) {

@@ -30,7 +30,7 @@ export function noteCompleted(farm: FarmState, node: FarmNode, task: Task): void
   for (const id of task.avoid) if (id !== node.id) convict(farm, farm.nodes.get(id), task, node);
   const wasSuspect = node.failedJob !== null || node.convictions.length > 0;
   node.failedJob = null;
-  if (++node.completedSince >= ACQUIT_AFTER) node.convictions.length = 0;
+  if (++node.completedSince >= ACQUIT_AFTER && node.convictions.length > 0) node.convictions.length = 0;
   const isWellAgain = node.unhealthyUntilMs === 0 && node.strikes > 0;
   if (isWellAgain) {
     node.strikes = 0;

@@ -3,7 +3,8 @@ import { LIMITS } from '../../shared/limits.ts';
 import { nextDeadline } from './deadlines.ts';
 import { mayTake } from './earmarks.ts';
 import { firstOf, standsBefore } from './lanes.ts';
-import { fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
+import { fitBits, fitsNow, isServing, limitsAllow, misfits } from './leases.ts';
+import { liveTasks, taskOf, tasksOf } from './live-tasks.ts';
 import { type Demand, type FarmNode, FIT, type Job, type Lane } from './model.ts';
 import { nextCheck } from './nodes.ts';
 import { cannotServe } from './placement.ts';
@@ -41,13 +42,12 @@ function checkJob(farm: FarmState, job: Job, found: string[]): void {
   const sum = Object.values(taskCounts(job)).reduce((total, count) => total + count, 0);
   if (sum !== job.taskCount) found.push(`${name} counts ${sum} tasks of ${job.taskCount}`);
   if (freshTasks(job) < 0) found.push(`${name} has a negative number of fresh tasks`);
-  const activity = job.activity;
-  if (activity === null) return;
+  const { activity } = job;
   const seen = { QUEUED: 0, ASSIGNED: 0, RUNNING: 0 };
-  for (const task of activity.tasks.values()) {
+  for (const task of tasksOf(job)) {
     const { index } = task;
     const taskName = `task ${job.id}.${index}`;
-    if (task.job !== job || activity.tasks.get(index) !== task) found.push(`${taskName} is filed under the wrong name`);
+    if (task.job !== job || taskOf(job, index) !== task) found.push(`${taskName} is filed under the wrong name`);
     if (task.state !== 'QUEUED' && task.state !== 'ASSIGNED' && task.state !== 'RUNNING') {
       found.push(`${taskName} is ${task.state} and still in memory`);
       continue;
@@ -58,18 +58,20 @@ function checkJob(farm: FarmState, job: Job, found: string[]): void {
     if (live && !(task.node?.tasks.includes(task) ?? false)) found.push(`${taskName} is not among the attempts of its node`);
     if (live && farm.nodes.get(task.node?.id as FarmNode['id']) !== task.node) found.push(`${taskName} is on a node that is gone`);
     const times =
-      activity.requeued.filter((other) => other === index).length +
-      (activity.gate?.returned.has(index) ? 1 : 0) +
-      (activity.canary?.returned.has(index) ? 1 : 0);
+      (activity?.requeued?.filter((other) => other === index).length ?? 0) +
+      (activity?.gate?.returned.has(index) ? 1 : 0) +
+      (activity?.canary?.returned.has(index) ? 1 : 0);
     if (!live && times !== 1) found.push(`${taskName} is not queued exactly once`);
-    if (index >= job.cursor && !activity.skipped?.has(index)) found.push(`${taskName} has moved and counts as fresh`);
+    if (index >= job.cursor && !activity?.skipped?.has(index)) found.push(`${taskName} has moved and counts as fresh`);
   }
-  if (seen.ASSIGNED !== activity.assigned || seen.RUNNING !== activity.running) found.push(`${name} miscounts its live attempts`);
-  const queued = activity.requeued.length + (activity.gate?.returned.size ?? 0) + (activity.canary?.returned.size ?? 0);
+  const { ASSIGNED, RUNNING } = taskCounts(job);
+  if (seen.ASSIGNED !== ASSIGNED || seen.RUNNING !== RUNNING || liveTasks(job) !== ASSIGNED + RUNNING)
+    found.push(`${name} miscounts its live attempts`);
+  const queued = (activity?.requeued?.length ?? 0) + (activity?.gate?.returned.size ?? 0) + (activity?.canary?.returned.size ?? 0);
   if (seen.QUEUED !== queued) found.push(`${name} has ${queued} requeued entries for ${seen.QUEUED}`);
   checkGate(farm, job, found);
   checkCanary(job, found);
-  for (const index of activity.skipped ?? [])
+  for (const index of activity?.skipped ?? [])
     if (index < job.cursor || index >= job.taskCount) found.push(`${name} skips ${index}, which the cursor has passed`);
 }
 
@@ -94,15 +96,15 @@ function checkGate(farm: FarmState, job: Job, found: string[]): void {
 function checkCanary(job: Job, found: string[]): void {
   const canary = job.activity?.canary;
   if (canary === null || canary === undefined) return;
-  for (const { index, state } of job.activity?.tasks.values() ?? [])
+  for (const { index, state } of tasksOf(job))
     if (!canary.tasks.includes(index) && state !== 'QUEUED')
       found.push(`task ${job.id}.${index} is ${state} before its canary is decided on`);
   for (const index of job.activity?.requeued ?? [])
     if (!canary.tasks.includes(index)) found.push(`task ${job.id}.${index} may be placed before its canary is decided on`);
   for (const index of canary.returned)
-    if (job.activity?.tasks.get(index)?.state !== 'QUEUED') found.push(`task ${job.id}.${index} does not wait, and is held for the canary`);
+    if (taskOf(job, index)?.state !== 'QUEUED') found.push(`task ${job.id}.${index} does not wait, and is held for the canary`);
   for (const index of canary.runs.keys())
-    if (isFresh(job, index) || job.activity?.tasks.has(index)) found.push(`task ${job.id}.${index} was measured and has not ended`);
+    if (isFresh(job, index) || taskOf(job, index) !== undefined) found.push(`task ${job.id}.${index} was measured and has not ended`);
   if (canary.plan.approval === 'automatic' && canaryEnded(job, canary) === canary.tasks.length)
     found.push(`job ${job.id} waits although its canary has ended`);
 }
@@ -256,9 +258,10 @@ function checkOwners(farm: FarmState, found: string[]): void {
     if ((live.get(owner.name) ?? 0) !== owner.live)
       found.push(`${owner.name} counts ${owner.live} of ${live.get(owner.name) ?? 0} attempts`);
   }
-  for (const { id, activity, shared } of farm.jobs.values())
-    if (activity !== null && activity.assigned + activity.running > (shared.policy.maxTasks ?? Number.POSITIVE_INFINITY))
-      found.push(`job ${id} has more than ${shared.policy.maxTasks} tasks at once`);
+  for (const job of farm.jobs.values()) {
+    const { maxTasks } = job.shared.policy;
+    if (liveTasks(job) > (maxTasks ?? Number.POSITIVE_INFINITY)) found.push(`job ${job.id} has more than ${maxTasks} tasks at once`);
+  }
 }
 
 function liveEntries(lane: Lane, found: string[]): Job[] {
@@ -273,11 +276,14 @@ function liveEntries(lane: Lane, found: string[]): Job[] {
 
 /** A class is saturated when its list is empty, so the list must have every node that fits and is not still to be offered. */
 function checkOpenLists(farm: FarmState, found: string[]): void {
+  const ordinals = [...farm.freeOrdinals, ...Array.from(farm.nodes.values(), ({ ordinal }) => ordinal)];
+  if (!ordinals.sort((one, other) => one - other).every((ordinal, at) => ordinal === at))
+    found.push('two nodes have one ordinal, or one is lost');
   for (const queueClass of farm.classes.values()) {
     const listed = new Set(queueClass.open);
     if (listed.size !== queueClass.open.length) found.push(`class ${queueClass.key} lists a node twice`);
     for (const node of farm.nodes.values()) {
-      const bits = node.fit[queueClass.ordinal] ?? 0;
+      const bits = fitBits(node, queueClass);
       if (((bits & FIT.listed) !== 0) !== listed.has(node)) found.push(`node ${node.id} and class ${queueClass.key} disagree on its list`);
       if ((bits & FIT.yes) !== 0 && misfits(node, queueClass).length > 0) found.push(`node ${node.id} remembers a class that does not fit`);
       const fits =
@@ -286,6 +292,8 @@ function checkOpenLists(farm: FarmState, found: string[]): void {
       listed.delete(node);
     }
     if (listed.size > 0) found.push(`class ${queueClass.key} lists nodes that are gone`);
+    for (const ordinal of farm.freeOrdinals)
+      if ((queueClass.fit[ordinal] ?? 0) !== 0) found.push(`class ${queueClass.key} remembers a node that is gone`);
   }
 }
 

@@ -6,6 +6,7 @@ import { sharePolicy } from './classes.ts';
 import { dependentsOf, inVain, leaveGate, noteDependencies, noteTaskDependencies, openTask, stopWaiting } from './dependencies.ts';
 import type { CoordinatorEvent, Dependency, JobPolicy } from './events.ts';
 import { ownerOf } from './fairness.ts';
+import { tasksOf } from './live-tasks.ts';
 import { activityOf, Job } from './model.ts';
 import { meetNodes } from './placement.ts';
 import { forgetPreemptible, notePreemptible } from './preemption.ts';
@@ -73,7 +74,7 @@ export function holdJob(farm: FarmState, event: EventOf<'hold'>): void {
 export function setPriority(farm: FarmState, event: EventOf<'set-priority'>): void {
   const job = farm.jobs.get(event.job);
   if (job === undefined || job.priority === event.priority) return;
-  const live = [...(job.activity?.tasks.values() ?? [])].filter(({ node }) => node !== null);
+  const live = [...tasksOf(job)].filter(({ node }) => node !== null);
   for (const task of live) forgetPreemptible(farm, task, job.priority);
   job.priority = event.priority;
   for (const task of live) notePreemptible(farm, task);

@@ -30,18 +30,22 @@ export function fitsEmpty(node: FarmNode, queueClass: QueueClass): boolean {
   const known = fitBits(node, queueClass);
   if ((known & (FIT.yes | FIT.no)) !== 0) return (known & FIT.yes) !== 0;
   const fits = misfits(node, queueClass).length === 0;
-  node.fit[queueClass.ordinal] = known | (fits ? FIT.yes : FIT.no);
+  setFitBits(node, queueClass, known | (fits ? FIT.yes : FIT.no));
   return fits;
 }
 
-/** @returns the node's bits for the class, with room for them */
+/** @returns the node's bits for the class (`FIT`) */
 export function fitBits(node: FarmNode, queueClass: QueueClass): number {
-  if (queueClass.ordinal >= node.fit.length) {
-    const larger = new Uint8Array(Math.max(queueClass.ordinal + 1, node.fit.length * 2));
-    larger.set(node.fit);
-    node.fit = larger;
+  return queueClass.fit[node.ordinal] ?? 0;
+}
+
+export function setFitBits(node: FarmNode, queueClass: QueueClass, bits: number): void {
+  if (node.ordinal >= queueClass.fit.length) {
+    const larger = new Uint8Array(Math.max(node.ordinal + 1, queueClass.fit.length * 2));
+    larger.set(queueClass.fit);
+    queueClass.fit = larger;
   }
-  return node.fit[queueClass.ordinal] ?? 0;
+  queueClass.fit[node.ordinal] = bits;
 }
 
 export type Constraint = 'where' | 'cpu' | 'ramMb' | 'diskMb' | 'gpus' | 'gpuModel' | 'gpuRamMb' | 'labels' | 'zone' | 'executor';
@@ -198,6 +202,7 @@ export function release(farm: FarmState, node: FarmNode, demand: Demand, gpus: r
 export function describe(node: FarmNode, description: NodeDescription): void {
   node.description = description;
   node.ownerAvailability = description.availability;
+  node.zone = description.zone;
   node.cpuMilli = Math.floor(description.capacity.cpu * 1000 + 1e-6);
   node.ramMb = description.capacity.ramMb;
   node.diskMb = description.capacity.diskMb;
@@ -212,7 +217,6 @@ export function describe(node: FarmNode, description: NodeDescription): void {
       busy: busy.has(gpu.id),
     }),
   );
-  for (let ordinal = 0; ordinal < node.fit.length; ordinal++) node.fit[ordinal] = (node.fit[ordinal] ?? 0) & FIT.listed;
   noteShrunk(node);
 }
 

@@ -124,8 +124,6 @@ export interface Tier {
 /** Jobs that need the same of a node. */
 export interface QueueClass {
   readonly key: string;
-  /** Its place in each node's `fit`; used again once the class is gone. */
-  readonly ordinal: number;
   readonly policy: JobPolicy;
   readonly demand: Demand;
   readonly executor: 'docker' | 'host';
@@ -133,6 +131,8 @@ export interface QueueClass {
   readonly where: LabelExpression | null;
   /** Descending by priority. */
   readonly buckets: Bucket[];
+  /** By ordinal of node: whether the class fits it at all (`FIT`; 0 unknown), and whether it is in `open`. */
+  fit: Uint8Array;
   /** Every node that fits now is in here; others may be, until somebody looks. Empty: the class is saturated. */
   readonly open: FarmNode[];
   /** Where the next look into `open` begins, so that load spreads. */
@@ -170,6 +170,7 @@ export class Job {
   private readonly submittedLow: number;
   /** After its submission, ms. */
   private queuedAfterMs: number | null;
+  private startedAfterMs: number | null;
   state: JobState;
   priority: number;
   /** Among those of its owner and priority, ascending: its id, unless a person has moved it. */
@@ -181,6 +182,8 @@ export class Job {
   cursor: number;
   /** The lane that has its valid entry. */
   lane: Lane | null;
+  /** The task of a job that has just one, from its first assignment to its end. */
+  task: Task | null;
   activity: Activity | null;
 
   constructor(id: JobId, owner: Owner, shared: SharedPolicy, taskCount: number, submittedAt: number) {
@@ -191,6 +194,7 @@ export class Job {
     this.submittedHigh = Math.floor(submittedAt / 2 ** 30);
     this.submittedLow = submittedAt - this.submittedHigh * 2 ** 30;
     this.queuedAfterMs = null;
+    this.startedAfterMs = null;
     this.state = 'SUBMITTED';
     this.priority = 0;
     this.position = id;
@@ -199,6 +203,7 @@ export class Job {
     this.inputReady = true;
     this.cursor = 0;
     this.lane = null;
+    this.task = null;
     this.activity = null;
   }
 
@@ -213,6 +218,14 @@ export class Job {
   set queuedAt(at: number | null) {
     this.queuedAfterMs = at === null ? null : at - this.submittedAt;
   }
+
+  get startedAt(): number | null {
+    return this.startedAfterMs === null ? null : this.submittedAt + this.startedAfterMs;
+  }
+
+  set startedAt(at: number | null) {
+    this.startedAfterMs = at === null ? null : at - this.submittedAt;
+  }
 }
 
 /** A node's word that it cannot serve a job. */
@@ -224,14 +237,15 @@ export interface Refusal {
   readonly untilMs: number;
 }
 
-/** What a job needs once something of it has moved, or while it waits for other jobs. */
+/** What a job of several tasks needs once one of them has moved, and any job while it waits for others or when its task has failed. */
 export class Activity {
-  /** Tasks that are ASSIGNED or RUNNING, and those that are QUEUED again. */
+  /** Of a job that has several; `live-tasks.ts` says which. */
   readonly tasks = new TaskTable<Task>();
-  /** Indices of `tasks` that are QUEUED again; taken from the end. */
-  readonly requeued: number[] = [];
+  /** Indices of tasks that are QUEUED again; taken from the end. */
+  requeued: number[] | null = null;
   /** Tasks at or after the cursor that have left QUEUED or ended. */
   skipped: Set<number> | null = null;
+  /** How many of several tasks are in these states; an only task says it itself. */
   assigned = 0;
   running = 0;
   completed = 0;
@@ -239,7 +253,6 @@ export class Activity {
   timedOut = 0;
   cancelled = 0;
   retries = 0;
-  startedAt: number | null = null;
   reason: string | null = null;
   /** Nodes that said they cannot serve this job. */
   cannotServe: Map<NodeId, Refusal> | null = null;
@@ -265,6 +278,16 @@ export class Activity {
   canary: Canary | null = null;
   /** The step that last announced a change of it. */
   announced = 0;
+
+  skip(index: number): void {
+    this.skipped ??= new Set();
+    this.skipped.add(index);
+  }
+
+  requeue(index: number): void {
+    this.requeued ??= [];
+    this.requeued.push(index);
+  }
 }
 
 /** A task between its first assignment and its end. */
@@ -277,8 +300,9 @@ export class Task {
   requeues = 0;
   node: FarmNode | null = null;
   avoid: readonly NodeId[] = NONE;
-  assignedAt: number | null = null;
-  startedAt: number | null = null;
+  /** After the submission of its job, ms. */
+  private assignedAfterMs: number | null = null;
+  private startedAfterMs: number | null = null;
   /** Steady clock: the last sign of progress while ASSIGNED; the start while RUNNING. */
   sinceMs = 0;
   /** Steady clock: since then its worker keeps it frozen; 0: it does not. */
@@ -296,6 +320,22 @@ export class Task {
   constructor(job: Job, index: number) {
     this.job = job;
     this.index = index;
+  }
+
+  get assignedAt(): number | null {
+    return this.assignedAfterMs === null ? null : this.job.submittedAt + this.assignedAfterMs;
+  }
+
+  set assignedAt(at: number | null) {
+    this.assignedAfterMs = at === null ? null : at - this.job.submittedAt;
+  }
+
+  get startedAt(): number | null {
+    return this.startedAfterMs === null ? null : this.job.submittedAt + this.startedAfterMs;
+  }
+
+  set startedAt(at: number | null) {
+    this.startedAfterMs = at === null ? null : at - this.job.submittedAt;
   }
 }
 
@@ -319,11 +359,13 @@ export interface GpuSlot {
   busy: boolean;
 }
 
-/** Bits of `FarmNode.fit`. */
+/** Bits of `QueueClass.fit`. */
 export const FIT = { no: 1, yes: 2, listed: 4 } as const;
 
 export class FarmNode {
   readonly id: NodeId;
+  /** Its place in each class's `fit`; used again once the node is gone. Of a node that is not on the farm: none. */
+  ordinal = -1;
   description: NodeDescription;
   carrier: NodeRow['carrier'];
   adminAvailability: NodeRow['adminAvailability'] = 'available';
@@ -342,6 +384,8 @@ export class FarmNode {
   cached: ReadonlySet<BlobId> = NO_BLOBS;
   /** Images that started here; bounded. */
   readonly images = new Set<string>();
+  /** Of these, the one that started last: the next attempt mostly has the same. */
+  newestImage: string | null = null;
 
   /** Its attempts, oldest first. */
   readonly tasks: Task[] = [];
@@ -349,6 +393,7 @@ export class FarmNode {
   isDirty = false;
   readonly stopping = new Map<AttemptId, StoppingLease>();
   /** What of its description is asked for at every placement. */
+  zone = '';
   cpuMilli = 0;
   ramMb = 0;
   diskMb = 0;
@@ -366,8 +411,6 @@ export class FarmNode {
   unknownGpus = 0;
   /** True while it holds more than it has, because its description shrank. */
   shrunk = false;
-  /** By ordinal of queue class: whether the class fits at all (`FIT`; 0 unknown), and whether the node is in its `open`. */
-  fit = new Uint8Array(16);
 
   /** UNHEALTHY until then (steady clock); 0 when healthy. */
   unhealthyUntilMs = 0;

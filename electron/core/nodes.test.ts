@@ -129,6 +129,16 @@ describe('a node', () => {
     expect(world.farm.taskCounts.QUEUED).toBe(2);
   });
 
+  test('that is removed leaves its place in the lists of the classes to the next that comes', () => {
+    const world = running();
+    for (let generation = 0; generation < 100; generation++) {
+      world.join(`beech-${generation}`);
+      world.turn({ type: 'node-removed', node: `beech-${generation}` as NodeId });
+    }
+    world.join('cedar');
+    expect([...world.farm.nodes.values()].map(({ ordinal }) => ordinal)).toEqual([0, 1]);
+  });
+
   test('that drains finishes what it has', () => {
     const world = running();
     world.turn({ type: 'node-admin', node: ASH, availability: 'draining' });

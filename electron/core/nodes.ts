@@ -9,7 +9,7 @@ import { charge } from './fairness.ts';
 import { beginProbation, recoverHealth } from './health.ts';
 import { adoptGpus, describe, release } from './leases.ts';
 import { FarmNode, type Task } from './model.ts';
-import { forgetNode, noteNodeChanged } from './placement.ts';
+import { forgetFits, forgetNode, noteNodeChanged } from './placement.ts';
 import { askAgain, roomDueMs } from './preemption.ts';
 import { rowOfNode } from './rows.ts';
 import { type FarmState, nodeChanged } from './state.ts';
@@ -26,7 +26,7 @@ export function recoverNodes(farm: FarmState, rows: readonly NodeRow[]): void {
     node.adminAvailability = row.adminAvailability;
     node.lastSeenAt = row.lastSeenAt;
     describe(node, row.description);
-    farm.nodes.set(node.id, node);
+    enterNode(farm, node);
     if (row.health !== null) recoverHealth(farm, node, row.health);
   }
 }
@@ -50,9 +50,10 @@ export function nodeRegistered(farm: FarmState, event: EventOf<'node-registered'
   if (known === undefined) node.epoch = farm.stepNumber;
   const changed = JSON.stringify(known?.description) !== JSON.stringify(event.node);
   if (changed || node.presence === 'offline' || node.recovered) node.epoch++;
-  farm.nodes.set(node.id, node);
+  if (known === undefined) enterNode(farm, node);
   node.carrier = event.carrier;
   describe(node, event.node);
+  forgetFits(farm, node);
   const reason: EndReason = node.recovered ? 'coordinator-restarted' : 'node-lost';
   node.presence = 'online';
   node.recovered = false;
@@ -72,6 +73,7 @@ export function nodeDescribed(farm: FarmState, event: EventOf<'node-described'>)
   if (node === undefined) return;
   node.epoch++;
   describe(node, event.node);
+  forgetFits(farm, node);
   touch(farm, node);
   farm.effects.push({ type: 'save-node', row: rowOfNode(farm, node) });
   noteNodeChanged(farm, node);
@@ -133,7 +135,13 @@ export function nodeRemoved(farm: FarmState, event: EventOf<'node-removed'>): vo
   forgetNode(farm, node);
   node.checkAtMs = Number.POSITIVE_INFINITY;
   farm.nodes.delete(node.id);
+  farm.freeOrdinals.push(node.ordinal);
   farm.effects.push({ type: 'remove-node', node: node.id }, { type: 'disconnect', node: node.id, reason: 'it was removed from the farm' });
+}
+
+function enterNode(farm: FarmState, node: FarmNode): void {
+  node.ordinal = farm.freeOrdinals.pop() ?? farm.nodes.size;
+  farm.nodes.set(node.id, node);
 }
 
 function touch(farm: FarmState, node: FarmNode): void {

@@ -1,5 +1,5 @@
 import { mayTake } from './earmarks.ts';
-import { fitBits, fitsEmpty, fitsNow, isServing } from './leases.ts';
+import { fitBits, fitsEmpty, fitsNow, isServing, setFitBits } from './leases.ts';
 import { type FarmNode, FIT, type Job, type QueueClass } from './model.ts';
 import { headOf } from './ranking.ts';
 
@@ -10,14 +10,14 @@ export function listWhenOpen(node: FarmNode, queueClass: QueueClass): boolean {
   const bits = fitBits(node, queueClass);
   if ((bits & FIT.listed) !== 0) return true;
   if (!isOpen(node, queueClass)) return false;
-  node.fit[queueClass.ordinal] = fitBits(node, queueClass) | FIT.listed;
+  setFitBits(node, queueClass, fitBits(node, queueClass) | FIT.listed);
   queueClass.open.push(node);
   return true;
 }
 
 /** Takes a node out of the list of a class, in which it stands at `at`. */
 export function unlist(node: FarmNode, queueClass: QueueClass, at: number): void {
-  node.fit[queueClass.ordinal] = fitBits(node, queueClass) & ~FIT.listed;
+  setFitBits(node, queueClass, fitBits(node, queueClass) & ~FIT.listed);
   const last = queueClass.open.pop();
   if (last !== undefined && last !== node) queueClass.open[at] = last;
 }

@@ -4,7 +4,8 @@ import { scheduleCheck } from './deadlines.ts';
 import { takeReady } from './dependencies.ts';
 import { considerEarmark, dropEarmark, reviewEarmarks, spendEarmark } from './earmarks.ts';
 import { prepay } from './fairness.ts';
-import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, slotsOf } from './leases.ts';
+import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, setFitBits, slotsOf } from './leases.ts';
+import { keepTask, taskOf } from './live-tasks.ts';
 import { type Activity, activityOf, type FarmNode, FIT, type Job, NONE, type QueueClass, Task } from './model.ts';
 import { isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-nodes.ts';
 import { PlacementOrder } from './order.ts';
@@ -97,13 +98,18 @@ export function noteNodeChanged(farm: FarmState, node: FarmNode): void {
   for (const queueClass of farm.classes.values()) unpark(farm, queueClass);
 }
 
+/** The node says anew what it is: whether it fits is found out again. */
+export function forgetFits(farm: FarmState, node: FarmNode): void {
+  for (const queueClass of farm.classes.values()) setFitBits(node, queueClass, fitBits(node, queueClass) & FIT.listed);
+}
+
 /** Takes a removed node out of all lists. */
 export function forgetNode(farm: FarmState, node: FarmNode): void {
   dropEarmark(farm, node);
   if (node.isDirty) farm.dirtyNodes.splice(farm.dirtyNodes.indexOf(node), 1);
   for (const queueClass of farm.classes.values()) {
-    if ((fitBits(node, queueClass) & FIT.listed) === 0) continue;
-    unlist(node, queueClass, queueClass.open.indexOf(node));
+    if ((fitBits(node, queueClass) & FIT.listed) !== 0) unlist(node, queueClass, queueClass.open.indexOf(node));
+    setFitBits(node, queueClass, 0);
   }
 }
 
@@ -191,16 +197,7 @@ function placeFrom(farm: FarmState, queueClass: QueueClass): boolean {
 }
 
 function placeJob(farm: FarmState, job: Job): 'yes' | 'no' | 'parked' {
-  const requeued = job.activity?.requeued ?? NONE;
-  for (let back = 1; back <= Math.min(TASKS_LOOKED_AT, requeued.length); back++) {
-    const task = job.activity?.tasks.get(requeued[requeued.length - back] as number);
-    if (task === undefined) throw new Error(`job ${job.id} has a task in its queue that it does not know`);
-    const node = bestNode(farm, job, task.avoid) ?? returnTo(farm, job, task);
-    if (node === undefined) continue;
-    job.activity?.requeued.splice(requeued.length - back, 1);
-    assign(farm, task, node);
-    return 'yes';
-  }
+  if (placeRequeued(farm, job)) return 'yes';
   if (openFreshTasks(job) > 0) {
     const node = bestNode(farm, job, NONE);
     if (node !== undefined) {
@@ -212,6 +209,21 @@ function placeJob(farm: FarmState, job: Job): 'yes' | 'no' | 'parked' {
   if (refused === 0 || anotherCouldServe(farm, job, NONE)) return 'no';
   park(job);
   return 'parked';
+}
+
+function placeRequeued(farm: FarmState, job: Job): boolean {
+  const requeued = job.activity?.requeued ?? null;
+  if (requeued === null) return false;
+  for (let back = 1; back <= Math.min(TASKS_LOOKED_AT, requeued.length); back++) {
+    const task = taskOf(job, requeued[requeued.length - back] as number);
+    if (task === undefined) throw new Error(`job ${job.id} has a task in its queue that it does not know`);
+    const node = bestNode(farm, job, task.avoid) ?? returnTo(farm, job, task);
+    if (node === undefined) continue;
+    requeued.splice(requeued.length - back, 1);
+    assign(farm, task, node);
+    return true;
+  }
+  return false;
 }
 
 /** A task that has failed on every node that could serve it may go back to one of them. */
@@ -275,7 +287,7 @@ function suitability(job: Job, node: FarmNode): Suitability {
     freeSlots: (slots - node.usedSlots - 1) / slots,
     inputCached: job.input === null || node.cached.has(job.input) ? 1 : 0,
     imageThere: image === null || node.images.has(image) ? 1 : 0,
-    sameZone: job.activity === null || job.activity.zone === null || job.activity.zone === node.description.zone ? 1 : 0,
+    sameZone: job.activity === null || job.activity.zone === null || job.activity.zone === node.zone ? 1 : 0,
     preferred: preferredShare(job, node),
     zoneWish: zoneWish(job, node),
     speed: speedOf(job, node),
@@ -292,13 +304,14 @@ function preferredShare(job: Job, node: FarmNode): number {
 function zoneWish(job: Job, node: FarmNode): number {
   const { zones } = job.shared.policy.requirements;
   if (zones === undefined || job.activity === null) return 1;
-  if (zones === 'apart') return 1 / (1 + (job.activity.zones?.get(node.description.zone) ?? 0));
-  return job.activity.zone === null || job.activity.zone === node.description.zone ? 1 : 0;
+  if (zones === 'apart') return 1 / (1 + (job.activity.zones?.get(node.zone) ?? 0));
+  return job.activity.zone === null || job.activity.zone === node.zone ? 1 : 0;
 }
 
 function noteZone(job: Job, node: FarmNode): void {
+  if (job.taskCount === 1) return;
   const activity = activityOf(job);
-  const { zone } = node.description;
+  const { zone } = node;
   activity.zone = zone;
   if (job.shared.policy.requirements.zones !== 'apart') return;
   activity.zones ??= new Map();
@@ -313,23 +326,24 @@ function speedOf(job: Job, node: FarmNode): number {
 }
 
 function takeFresh(job: Job): Task {
-  const activity = activityOf(job);
-  while (activity.skipped?.delete(job.cursor)) job.cursor++;
+  const { activity } = job;
+  while (activity?.skipped?.delete(job.cursor)) job.cursor++;
   const task = new Task(job, nextFresh(job, activity));
   if (task.index === job.cursor) {
     job.cursor++;
   } else {
-    activity.skipped ??= new Set();
-    activity.skipped.add(task.index);
+    activityOf(job).skip(task.index);
   }
-  activity.tasks.add(task);
+  keepTask(task);
   // Behind the cursor nothing is skipped; a set that has done its work goes.
-  if (activity.skipped?.size === 0) activity.skipped = null;
+  if (activity?.skipped?.size === 0) activity.skipped = null;
   return task;
 }
 
 /** @returns the index of a fresh task that may go; there is one (`openFreshTasks`) */
-function nextFresh(job: Job, { gate, canary }: Activity): number {
+function nextFresh(job: Job, activity: Activity | null): number {
+  if (activity === null) return job.cursor;
+  const { gate, canary } = activity;
   if (canary === null) return gate === null ? job.cursor : takeReady(job, gate);
   // Its entry among those that are ready is passed over later.
   if (gate !== null) gate.readyCount--;

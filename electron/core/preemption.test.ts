@@ -4,6 +4,7 @@ import type { JobId, NodeId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { explainJob } from './explain.ts';
 import { held, policy, TestFarm } from './farm.fixture.ts';
+import { findTask } from './live-tasks.ts';
 import { assignedTo, jobIds } from './queries.ts';
 
 const LOW = { priority: 10, policy: policy({}, { preemptible: true }) };
@@ -203,7 +204,7 @@ describe('there is no ping-pong:', () => {
           const live = ['ash', 'birch'].flatMap((node) => assignedTo(world.farm, node as NodeId));
           const chosen = live[pick % live.length];
           if (chosen === undefined) return;
-          const task = world.farm.jobs.get(chosen.job)?.activity?.tasks.get(chosen.index);
+          const task = findTask(world.farm, chosen.job, chosen.index);
           world.end(chosen.attempt, task?.makesRoomFor === null ? 'completed' : 'preempted');
           judge();
         };

@@ -3,6 +3,7 @@ import { LIMITS } from '../../shared/limits.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { earmark } from './earmarks.ts';
 import { fitsEmpty, fitsWithout, isServing, limitsAllow } from './leases.ts';
+import { liveTasks } from './live-tasks.ts';
 import type { FarmNode, Job, QueueClass, Task } from './model.ts';
 import { headOf } from './ranking.ts';
 import { openTasks, rowOfTask } from './rows.ts';
@@ -62,9 +63,8 @@ export function askAgain(farm: FarmState, task: Task): void {
 
 /** How many of the job's tasks could begin if there were room. */
 function roomWanted(head: Job): number {
-  const { owner, shared, activity } = head;
-  const running = (activity?.assigned ?? 0) + (activity?.running ?? 0);
-  const ownCap = (shared.policy.maxTasks ?? Number.POSITIVE_INFINITY) - running;
+  const { owner, shared } = head;
+  const ownCap = (shared.policy.maxTasks ?? Number.POSITIVE_INFINITY) - liveTasks(head);
   return Math.min(openTasks(head), ownCap, owner.maxTasks - owner.live, LIMITS.placementCandidates);
 }
 

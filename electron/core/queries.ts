@@ -8,6 +8,7 @@ import type { JobView, LimitView, OwnerView, Totals } from '../../shared/view.ts
 import { proposalOf } from './canary-decision.ts';
 import { estimateOf } from './estimates.ts';
 import { usageOf } from './fairness.ts';
+import { findTask } from './live-tasks.ts';
 import { type FarmNode, NONE } from './model.ts';
 import { hasWaiting } from './queue.ts';
 import { canaryEnded, isFresh, rowOfJob, rowOfNode, rowOfTask } from './rows.ts';
@@ -104,7 +105,7 @@ export function jobIds(farm: FarmState): JobId[] {
  * attempt (`isWaiting`) and for those that have ended (the store has them)
  */
 export function taskRow(farm: FarmState, job: JobId, index: number): TaskRow | undefined {
-  const task = farm.jobs.get(job)?.activity?.tasks.get(index);
+  const task = findTask(farm, job, index);
   return task === undefined ? undefined : rowOfTask(task);
 }
 
@@ -116,7 +117,7 @@ export function isWaiting(farm: FarmState, job: JobId, index: number): boolean {
 
 /** @returns the attempt when it is its task's current one and is ASSIGNED or RUNNING */
 export function liveAttempt(farm: FarmState, job: JobId, index: number, number: number): LiveAttempt | undefined {
-  const task = farm.jobs.get(job)?.activity?.tasks.get(index);
+  const task = findTask(farm, job, index);
   if (task === undefined || task.node === null || task.attempt !== number) return undefined;
   return {
     attempt: attemptId(job, index, number),
@@ -134,7 +135,7 @@ export function liveAttempt(farm: FarmState, job: JobId, index: number, number: 
 
 /** @returns what the task's current attempt is at, by the worker's last word; null when it said nothing or none lives */
 export function attemptPhase(farm: FarmState, job: JobId, index: number): Phase | null {
-  return farm.jobs.get(job)?.activity?.tasks.get(index)?.phase ?? null;
+  return findTask(farm, job, index)?.phase ?? null;
 }
 
 /** @returns the node's current attempts, oldest first */

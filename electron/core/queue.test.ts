@@ -59,14 +59,11 @@ describe('the queue', () => {
     expect(other.queueClass).not.toBe(one.queueClass);
   });
 
-  test('forgets classes without jobs once there are many, and uses their places again', () => {
+  test('forgets classes without jobs once there are many', () => {
     const farm = createFarm(CONFIG);
     for (let ramMb = 1; ramMb <= 1_000; ramMb++) unsharePolicy(farm, sharePolicy(farm, policy({ ramMb })).shared);
     expect(farm.classes.size).toBeLessThan(200);
     expect(farm.policies.size).toBeLessThan(200);
-    const ordinals = [...farm.classes.values()].map(({ ordinal }) => ordinal);
-    expect(new Set(ordinals).size).toBe(ordinals.length);
-    expect(Math.max(...ordinals)).toBeLessThan(200);
   });
 
   test('agrees with a sorted list, whatever is done to it', () => {

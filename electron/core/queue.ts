@@ -1,4 +1,5 @@
 import { createLane, enterLane, leaveLane, standsBefore, tidy } from './lanes.ts';
+import { liveTasks } from './live-tasks.ts';
 import type { Job, Lane, Owner, QueueClass } from './model.ts';
 import { createBucket, createTier, createTurn, rankLane } from './ranking.ts';
 import { openTasks } from './rows.ts';
@@ -35,7 +36,7 @@ export function belongsInQueue(job: Job): boolean {
 /** @returns true when as many of its tasks run as may at once */
 export function isAtOwnCap(job: Job): boolean {
   const { maxTasks } = job.shared.policy;
-  return maxTasks !== null && job.activity !== null && job.activity.assigned + job.activity.running >= maxTasks;
+  return maxTasks !== null && liveTasks(job) >= maxTasks;
 }
 
 /** Takes the job out of the queue, whatever it has waiting. */

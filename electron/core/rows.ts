@@ -1,8 +1,9 @@
 import type { JobId, NodeId } from '../../shared/ids.ts';
-import type { JobRow, TaskCounts, TaskRow } from '../../shared/job.ts';
-import { isTerminal } from '../../shared/job.ts';
+import type { JobRow, TaskCounts, TaskRow, TaskState } from '../../shared/job.ts';
+import { isTerminal, TASK_STATES } from '../../shared/job.ts';
 import type { NodeHealth, NodeRow } from '../../shared/node.ts';
 import type { Canary } from './canary.ts';
+import { taskOf } from './live-tasks.ts';
 import { type FarmNode, type Job, NONE, type Task } from './model.ts';
 import type { FarmState } from './state.ts';
 
@@ -19,7 +20,7 @@ export function isFresh(job: Job, index: number): boolean {
 export function waitingTasks(job: Job): number {
   const { activity } = job;
   if (activity === null) return freshTasks(job);
-  return freshTasks(job) + activity.requeued.length + (activity.gate?.returned.size ?? 0) + (activity.canary?.returned.size ?? 0);
+  return freshTasks(job) + (activity.requeued?.length ?? 0) + (activity.gate?.returned.size ?? 0) + (activity.canary?.returned.size ?? 0);
 }
 
 /** @returns the number of fresh tasks that nothing holds back */
@@ -37,15 +38,16 @@ export function freshOfCanary(job: Job, canary: Canary): number[] {
 
 /** @returns how many of the first tasks have ended, in whatever way */
 export function canaryEnded(job: Job, canary: Canary): number {
-  return canary.tasks.filter((index) => !isFresh(job, index) && !(job.activity?.tasks.has(index) ?? false)).length;
+  return canary.tasks.filter((index) => !isFresh(job, index) && taskOf(job, index) === undefined).length;
 }
 
 /** @returns the number of waiting tasks that nothing holds back */
 export function openTasks(job: Job): number {
-  return openFreshTasks(job) + (job.activity?.requeued.length ?? 0);
+  return openFreshTasks(job) + (job.activity?.requeued?.length ?? 0);
 }
 
 export function taskCounts(job: Job): TaskCounts {
+  if (job.taskCount === 1) return ONE[stateOfOnly(job)];
   const waiting = isTerminal(job.state) ? 0 : waitingTasks(job);
   const activity = job.activity;
   return {
@@ -58,6 +60,17 @@ export function taskCounts(job: Job): TaskCounts {
     TIMED_OUT: activity?.timedOut ?? 0,
     CANCELLED: activity?.cancelled ?? 0,
   };
+}
+
+/** The counts of a job of one task, which all such jobs share. */
+const ONE = Object.fromEntries(
+  TASK_STATES.map((one) => [one, Object.fromEntries(TASK_STATES.map((state) => [state, state === one ? 1 : 0]))]),
+) as Record<TaskState, TaskCounts>;
+
+function stateOfOnly({ state, task }: Job): TaskState {
+  // One that has never been placed is what its job is; one that waits again may wait for what its job waits for.
+  if (task === null) return state;
+  return task.state === 'QUEUED' && state === 'SUBMITTED' ? 'SUBMITTED' : task.state;
 }
 
 /** @param restState the state of the tasks that have no row; only at the job's end is it another than the job's own waiting state */
@@ -75,7 +88,7 @@ export function rowOfJob(job: Job, finishedAt: number | null, restState?: 'CANCE
     retries: activity?.retries ?? 0,
     submittedAt: job.submittedAt,
     queuedAt: job.queuedAt,
-    startedAt: activity?.startedAt ?? null,
+    startedAt: job.startedAt,
     finishedAt,
     reason: activity?.reason ?? null,
   };

@@ -20,7 +20,7 @@ export interface FarmState {
   readonly tiers: Tier[];
   readonly policies: Map<string, SharedPolicy>;
   readonly classes: Map<string, QueueClass>;
-  /** Ordinals of classes that are gone. */
+  /** Ordinals of nodes that are gone. */
   readonly freeOrdinals: number[];
   readonly limits: Map<string, Limit>;
   /** Jobs that wait for a job. */
@@ -86,7 +86,7 @@ export function createFarm(config: FarmConfig): FarmState {
     ended: [],
     jobCounts: noCounts(),
     taskCounts: noCounts(),
-    now: { wallMs: 0, elapsedMs: 0 },
+    now: { elapsedMs: 0, wallMs: 0 },
     stepNumber: 0,
     effects: [],
   };

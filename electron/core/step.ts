@@ -67,7 +67,8 @@ const HANDLERS: {
 export function step(farm: FarmState, event: CoordinatorEvent, now: Now): CoordinatorEffect[] {
   const effects: CoordinatorEffect[] = [];
   farm.effects = effects;
-  farm.now = now;
+  // Whole milliseconds lie in the objects that hold them; a fraction would be an object more for the collector, in every task.
+  farm.now = { elapsedMs: Math.floor(now.elapsedMs), wallMs: now.wallMs };
   farm.stepNumber++;
   (HANDLERS[event.type] as (farm: FarmState, event: CoordinatorEvent) => void)(farm, event);
   settleDependents(farm);

@@ -6,6 +6,7 @@ import { noteRun } from './estimates.ts';
 import type { CoordinatorEvent, StoredJob } from './events.ts';
 import { begin, enterJob, sendCanary } from './jobs.ts';
 import { reserveAdopted } from './leases.ts';
+import { keepTask, taskOf } from './live-tasks.ts';
 import { activityOf, type Job, Task } from './model.ts';
 import { notePreemptible } from './preemption.ts';
 import { freshTasks, isFresh, rowOfTask, waitingTasks } from './rows.ts';
@@ -67,7 +68,8 @@ function restoreJob(farm: FarmState, stored: StoredJob): Job {
   job.input = stored.input;
   job.inputReady = stored.inputReady;
   job.queuedAt = row.queuedAt;
-  if (stored.tasks.length > 0 || row.retries > 0 || row.startedAt !== null) restoreActivity(farm, job, stored);
+  job.startedAt = row.startedAt;
+  if (stored.tasks.length > 0 || row.retries > 0) restoreActivity(farm, job, stored);
   farm.taskCounts.SUBMITTED += freshTasks(job);
   sendCanary(farm, job, stored.canary, stored.canary?.runs ?? []);
   return job;
@@ -80,7 +82,6 @@ function restoreActivity(farm: FarmState, job: Job, { row, tasks, runs }: Stored
     row.retries,
     tasks.reduce((sum, task) => sum + task.retriesUsed, 0),
   );
-  activity.startedAt = row.startedAt;
   for (const { node, ranForMs } of runs) noteRun(activity, node, ranForMs);
   activity.reason = isTerminal(row.state) ? null : row.reason;
   activity.skipped = new Set(tasks.map((task) => task.index));
@@ -88,7 +89,7 @@ function restoreActivity(farm: FarmState, job: Job, { row, tasks, runs }: Stored
   if (activity.skipped.size === 0) activity.skipped = null;
   for (const task of tasks)
     if (isTerminal(task.state)) {
-      addToCount(activity, task.state, 1);
+      addToCount(job, task.state, 1);
       farm.taskCounts[task.state]++;
     }
 }
@@ -108,7 +109,7 @@ function restoreTask(farm: FarmState, job: Job, row: TaskRow): void {
   farm.taskCounts.SUBMITTED--;
   const state = row.state === 'RUNNING' ? 'RUNNING' : 'ASSIGNED';
   farm.taskCounts[state]++;
-  addToCount(activityOf(job), state, 1);
+  addToCount(job, state, 1);
   task.state = state;
   task.node = node;
   notePreemptible(farm, task);
@@ -145,12 +146,12 @@ function leaveSubmitted(farm: FarmState, job: Job): void {
 }
 
 function isRevivable(job: Job, row: TaskRow): boolean {
-  return isTerminal(row.state) && row.state !== 'COMPLETED' && !isFresh(job, row.index) && !(job.activity?.tasks.has(row.index) ?? false);
+  return isTerminal(row.state) && row.state !== 'COMPLETED' && !isFresh(job, row.index) && taskOf(job, row.index) === undefined;
 }
 
 /** A task that ended begins anew; `job` has counted it as ended. */
 function revive(farm: FarmState, job: Job, row: TaskRow): void {
-  addToCount(activityOf(job), row.state, -1);
+  addToCount(job, row.state, -1);
   farm.taskCounts[row.state]--;
   const task = addTask(farm, job, row);
   farm.effects.push({ type: 'save-task', row: rowOfTask(task) });
@@ -158,11 +159,10 @@ function revive(farm: FarmState, job: Job, row: TaskRow): void {
 
 /** A task with a row that waits to be placed again. */
 function addTask(farm: FarmState, job: Job, row: TaskRow): Task {
-  const activity = activityOf(job);
   const task = new Task(job, row.index);
   task.attempt = row.attempt;
-  activity.tasks.add(task);
-  queueAgain(activity, row.index);
+  keepTask(task);
+  queueAgain(activityOf(job), row.index);
   farm.taskCounts[job.state === 'SUBMITTED' ? 'SUBMITTED' : 'QUEUED']++;
   return task;
 }

@@ -1,61 +1,49 @@
 /**
- * Tasks by index. Most jobs have one at a time; more are kept by open addressing with linear probing (Knuth, volume 3, 6.4). That makes
- * nothing that has to be collected as tasks come and go, where a `Map` makes a new table every few of them and each such table, once it
- * is old, keeps its successor from being collected young.
+ * The tasks of one job by index, by open addressing with linear probing (Knuth, volume 3, 6.4). That makes nothing that has to be
+ * collected as tasks come and go, where a `Map` makes a new table every few of them and each such table, once it is old, keeps its
+ * successor from being collected young.
  */
 export class TaskTable<Task extends { readonly index: number }> {
   size = 0;
-  /** The only one there is; null also when there are several, or were. */
-  private only: Task | null = null;
   /** As many as a power of two, at most half of them taken. */
-  private slots: Slots<Task> | null = null;
+  private slots: Slots<Task> = emptySlots(4);
 
   get(index: number): Task | undefined {
-    const { only, slots } = this;
-    if (slots !== null) return slots[find(slots, index)] ?? undefined;
-    return only?.index === index ? only : undefined;
-  }
-
-  has(index: number): boolean {
-    return this.get(index) !== undefined;
+    return this.slots[find(this.slots, index)] ?? undefined;
   }
 
   /** The caller knows that no task of its index is here. */
   add(task: Task): void {
     this.size++;
-    if (this.slots === null && this.size === 1) {
-      this.only = task;
-      return;
-    }
-    if (this.slots === null || this.size * 2 > this.slots.length) this.resize(Math.max(4, 2 * (this.slots?.length ?? 0)));
-    insert(this.slots ?? [], task);
+    if (this.size * 2 > this.slots.length) this.resize(2 * this.slots.length);
+    insert(this.slots, task);
   }
 
   /** Does nothing when it is not there. */
   delete(index: number): void {
-    if (!this.has(index)) return;
+    const at = find(this.slots, index);
+    if (this.slots[at] === null) return;
     this.size--;
-    if (this.slots === null) {
-      this.only = null;
-      return;
-    }
-    remove(this.slots, find(this.slots, index));
+    remove(this.slots, at);
     if (this.size * 8 < this.slots.length && this.slots.length > 16) this.resize(this.slots.length / 2);
   }
 
   *values(): Generator<Task> {
-    for (const task of this.slots ?? [this.only]) if (task !== null) yield task;
+    for (const task of this.slots) if (task !== null) yield task;
   }
 
   private resize(length: number): void {
-    const slots = new Array<Task | null>(length).fill(null);
+    const slots: Slots<Task> = emptySlots(length);
     for (const task of this.values()) insert(slots, task);
     this.slots = slots;
-    this.only = null;
   }
 }
 
 type Slots<Task> = (Task | null)[];
+
+function emptySlots(length: number): null[] {
+  return new Array<null>(length).fill(null);
+}
 
 /** Indices that follow each other go to neighbouring slots. @returns the slot of the task, or the free one where it would be */
 function find<Task extends { readonly index: number }>(slots: Slots<Task>, index: number): number {

@@ -10,6 +10,7 @@ import { noteRun } from './estimates.ts';
 import { charge, rowOfOwner } from './fairness.ts';
 import { noteCompleted, noteFailure } from './health.ts';
 import { release } from './leases.ts';
+import { dropTask } from './live-tasks.ts';
 import { type Activity, activityOf, type FarmNode, type Job, NONE, type Task } from './model.ts';
 import { forgetPreemptible } from './preemption.ts';
 import { leaveQueue, updateQueue } from './queue.ts';
@@ -43,16 +44,17 @@ export function checkTransition(from: TaskState, to: TaskState): void {
 /** Moves a task, and the counts of its job and of the farm with it. */
 export function moveTask(farm: FarmState, task: Task, to: TaskState): void {
   checkTransition(task.state, to);
-  const activity = activityOf(task.job);
-  addToCount(activity, task.state, -1);
-  addToCount(activity, to, 1);
+  addToCount(task.job, task.state, -1);
+  addToCount(task.job, to, 1);
   farm.taskCounts[task.state]--;
   farm.taskCounts[to]++;
   task.state = to;
 }
 
-/** Waiting tasks are not counted: they follow from the cursor. */
-export function addToCount(activity: Activity, state: TaskState, by: number): void {
+/** Waiting tasks are not counted: they follow from the cursor. Nor is an only task, which has its state itself. */
+export function addToCount(job: Job, state: TaskState, by: number): void {
+  if (job.taskCount === 1) return;
+  const activity = activityOf(job);
   if (state === 'ASSIGNED') activity.assigned += by;
   else if (state === 'RUNNING') activity.running += by;
   else if (state === 'COMPLETED') activity.completed += by;
@@ -127,8 +129,9 @@ export function settleJob(farm: FarmState, job: Job): void {
 
 /** @returns the state that follows from the job's tasks */
 export function stateOf(job: Job): JobState {
-  const activity = job.activity;
   if (job.state === 'SUBMITTED' && waitingTasks(job) > 0) return 'SUBMITTED';
+  if (job.taskCount === 1) return job.task?.state ?? (waitingTasks(job) > 0 ? 'QUEUED' : 'CANCELLED');
+  const activity = job.activity;
   if (activity === null) return 'QUEUED';
   const live = activity.assigned + activity.running;
   const ended = activity.completed + activity.failed + activity.timedOut + activity.cancelled;
@@ -157,6 +160,7 @@ export function endJob(farm: FarmState, job: Job, state: JobState, restState?: '
   farm.ended.push({ id: job.id, state });
   // A job that has waited long is old to the collector, which would keep what an old object refers to although both are garbage.
   job.activity = null;
+  job.task = null;
 }
 
 export function setJobState(farm: FarmState, job: Job, state: JobState): void {
@@ -196,7 +200,7 @@ function leaveOwner(farm: FarmState, task: Task): void {
 function leaveZone(task: Task, node: FarmNode): void {
   const zones = task.job.activity?.zones ?? null;
   if (zones === null) return;
-  const { zone } = node.description;
+  const { zone } = node;
   const live = zones.get(zone) ?? 0;
   if (live > 1) zones.set(zone, live - 1);
   else zones.delete(zone);
@@ -236,7 +240,7 @@ function isFailure(reason: EndReason): boolean {
 }
 
 function finishMove(farm: FarmState, task: Task, state: TaskState, node: FarmNode, end: End): void {
-  const activity = activityOf(task.job);
+  const { job } = task;
   const { exitCode, reason, message } = end;
   moveTask(farm, task, state);
   task.node = null;
@@ -246,14 +250,14 @@ function finishMove(farm: FarmState, task: Task, state: TaskState, node: FarmNod
   if (state === 'QUEUED') {
     task.assignedAt = null;
     task.startedAt = null;
-    activity.requeued.push(task.index);
+    activityOf(job).requeue(task.index);
     farm.effects.push({ type: 'save-task', row: rowOfAttempt(task, null, { finishedAt: null, exitCode, reason, message }) });
     return;
   }
-  activity.tasks.delete(task.index);
-  if (state === 'COMPLETED' && farm.dependents.has(task.job.id)) farm.completed.push({ job: task.job.id, index: task.index });
+  dropTask(task);
+  if (state === 'COMPLETED' && farm.dependents.has(job.id)) farm.completed.push({ job: job.id, index: task.index });
   noteCanary(farm, task, state, end);
-  if (state === 'FAILED' || state === 'TIMED_OUT') activity.reason = reasonOfFailure(task.job, activity, end);
+  if (state === 'FAILED' || state === 'TIMED_OUT') noteReason(job, activityOf(job), end);
   farm.effects.push({ type: 'save-task', row: rowOfAttempt(task, node.id, { finishedAt: farm.now.wallMs, exitCode, reason, message }) });
 }
 
@@ -274,10 +278,10 @@ function noteCanary(
   farm.hopeless.push({ job: job.id, reason: `its canary, task ${job.id}.${index}, failed, so nothing else of it is run: ${why}` });
 }
 
-function reasonOfFailure(job: Job, activity: Activity, end: End): string {
+function noteReason(job: Job, activity: Activity, end: End): void {
   const last = end.message ?? (end.exitCode === null ? end.reason : `exit code ${end.exitCode}`);
-  if (job.taskCount === 1) return last;
-  return `${activity.failed + activity.timedOut} of ${job.taskCount} tasks failed; the last: ${last}`;
+  activity.reason =
+    job.taskCount === 1 ? last : `${activity.failed + activity.timedOut} of ${job.taskCount} tasks failed; the last: ${last}`;
 }
 
 /** Takes one out of a short list and keeps the order; makes nothing, as `splice` does. */
