@@ -6,6 +6,7 @@ import type { Logger } from '../ports/system.ts';
 import type { Authenticator, Handover, Identity, Membership } from '../ports/trust.ts';
 import type { Gate } from './gate.ts';
 import type { HostGuard } from './guard.ts';
+import type { SpecParser } from './parse-specs.ts';
 
 export interface ApiOptions {
   readonly farm: Farm;
@@ -32,6 +33,8 @@ export interface ApiOptions {
 /** What every group of handlers is made from. */
 export interface ApiContext extends ApiOptions {
   readonly guard: HostGuard;
+  /** One for all routes that take jobs. */
+  readonly parseSpec: SpecParser;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
 }

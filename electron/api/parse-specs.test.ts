@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
-import { jobSpecSchema } from '../../shared/job.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { type JobSpec, jobSpecSchema } from '../../shared/job.ts';
+import type { JobView } from '../../shared/view.ts';
 import { createSpecParser } from './parse-specs.ts';
+import { startApi } from './testing/api.ts';
 
 test('gives one object to jobs that say the same, and each other job its own', () => {
   const parse = createSpecParser();
@@ -16,4 +18,18 @@ test('refuses what is not valid, each time it comes', () => {
   const parse = createSpecParser();
   for (const wrong of [{ command: '' }, undefined, null, 7, {}, { command: '' }])
     expect(parse(wrong).error?.issues, JSON.stringify(wrong)).toEqual(jobSpecSchema.safeParse(wrong).error?.issues);
+});
+
+test('also where each comes in a request of its own', async () => {
+  const specs: JobSpec[] = [];
+  const submit = async (spec: JobSpec) => ({ id: specs.push(spec) }) as JobView;
+  const api = await startApi({ farm: { submit } });
+  onTestFinished(() => api.close());
+  const headers = { 'content-type': 'application/json' };
+  const post = (command: string) =>
+    api.send({ method: 'POST', path: '/api/jobs', as: 'submitter', headers, body: JSON.stringify({ command }) });
+  for (const command of ['true', 'true', 'false']) expect((await post(command)).status).toBe(200);
+  expect(await post('')).toMatchObject({ status: 400, code: 'INVALID' });
+  expect(specs[1]).toBe(specs[0]);
+  expect(specs[2]).toMatchObject({ command: 'false' });
 });

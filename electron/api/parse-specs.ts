@@ -6,11 +6,13 @@ import { createRecent } from '../../shared/recent.ts';
 const KEPT = 256;
 const KEPT_LENGTH = 4_096;
 
+export type SpecParser = (job: unknown) => z.ZodSafeParseResult<JobSpec>;
+
 /**
  * Parses jobs as `jobSpecSchema` does. A job that says the same, to the letter, as one not long before it gets the same object: a
  * program that submits many small jobs often says the same again, and to check it costs more than all else that is done about it.
  */
-export function createSpecParser(): (job: unknown) => z.ZodSafeParseResult<JobSpec> {
+export function createSpecParser(): SpecParser {
   const recent = createRecent<string, z.ZodSafeParseResult<JobSpec>>(KEPT);
   return (job) => {
     const text = JSON.stringify(job) ?? '';

@@ -2,11 +2,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Route } from '../../shared/api-route.ts';
 import { invalid } from '../../shared/errors.ts';
+import { jobSpecSchema } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { Logger } from '../ports/system.ts';
 import type { Authenticator, Identity, Membership } from '../ports/trust.ts';
 import { admit, assertRoles } from './auth.ts';
 import type { Gate } from './gate.ts';
+import type { SpecParser } from './parse-specs.ts';
 import type { AnyHandler, Call, HandlersOf, RawAnswer } from './route-types.ts';
 
 const KEEP_ALIVE_MS = 30_000;
@@ -18,6 +20,7 @@ interface RouteTools {
   readonly deviceOf: (socket: object) => Identity | undefined;
   readonly membership: Pick<Membership, 'recordRefusal'>;
   readonly gate: Gate;
+  readonly parseSpec: SpecParser;
   readonly logger: Logger;
 }
 
@@ -36,7 +39,9 @@ export function registerTable<Table extends Readonly<Record<string, Route>>>(
 }
 
 function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, tools: RouteTools): void {
-  const { authenticator, deviceOf, membership, gate, logger } = tools;
+  const { authenticator, deviceOf, membership, gate, parseSpec, logger } = tools;
+  // Of programs that submit one job after the other, each by a request of its own.
+  const bodySchema = route.body === jobSpecSchema ? { safeParse: parseSpec } : route.body;
   const identities = new WeakMap<FastifyRequest, Identity>();
   const callerOf = ({ headers, socket }: FastifyRequest) => ({ authorization: headers.authorization, device: deviceOf(socket) });
   app.route({
@@ -57,7 +62,7 @@ function registerRoute(app: FastifyInstance, route: Route, handler: AnyHandler, 
       const call = {
         params: parsed(route.params, request.params, 'the path'),
         query: parsed(route.query, request.query, 'the query'),
-        body: parsed(route.body, request.body ?? {}, 'the body'),
+        body: parsed(bodySchema, request.body ?? {}, 'the body'),
         identity: identities.get(request) as Identity,
         request,
         reply,
@@ -84,7 +89,7 @@ function isChange({ method, path, bytes }: Route): boolean {
 }
 
 /** What a route without a schema for a part gets is undefined: it never sees what was not parsed. */
-function parsed(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
+function parsed(schema: Pick<z.ZodType, 'safeParse'> | undefined, value: unknown, what: string): unknown {
   if (schema === undefined) return undefined;
   const result = schema.safeParse(value);
   if (!result.success) throw invalid(result.error, what);

@@ -10,6 +10,7 @@ import type { ApiContext, ApiOptions } from './context.ts';
 import { serveDashboard } from './dashboard.ts';
 import { sendError } from './errors.ts';
 import { checkCaller, createHostGuard, type HostGuard, SECURITY_HEADERS } from './guard.ts';
+import { createSpecParser } from './parse-specs.ts';
 import { parseForms, parseMultipart, passBytes, tolerantJson } from './parsers.ts';
 import { registerTable } from './register.ts';
 import type { HandlersOf } from './route-types.ts';
@@ -42,7 +43,7 @@ export interface Api {
 export async function createApi(options: ApiOptions): Promise<Api> {
   const guard = createHostGuard(options.settings.hostNames);
   const closing = new AbortController();
-  const context: ApiContext = { ...options, guard, closing: closing.signal };
+  const context: ApiContext = { ...options, guard, parseSpec: createSpecParser(), closing: closing.signal };
   const app = createServer(options, guard);
   await registerGroups(app, context);
   await serveDashboard(app, options.dashboardFolder);

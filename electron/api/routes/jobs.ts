@@ -10,7 +10,6 @@ import type { ApiContext } from '../context.ts';
 import { errorValueOf } from '../errors.ts';
 import { withLog } from '../evidence.ts';
 import { answerLines } from '../line-answers.ts';
-import { createSpecParser } from '../parse-specs.ts';
 import { parseJson } from '../parsers.ts';
 import type { HandlersOf } from '../route-types.ts';
 
@@ -34,8 +33,7 @@ type Names =
 
 const { body: batchSchema } = ROUTES.submitJobs;
 
-export function jobHandlers({ farm, logs, membership, gate, logger }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
-  const parseSpec = createSpecParser();
+export function jobHandlers({ farm, logs, membership, gate, logger, parseSpec }: ApiContext): HandlersOf<Pick<typeof ROUTES, Names>> {
   /** @throws LanyardError NOT_FOUND, or FORBIDDEN for a job of somebody else */
   const own = (job: JobId, identity: Identity) => assertOwn(identity, farm.job(job));
   const cancel = (job: JobId, index: number | undefined, identity: Identity) => {
