@@ -274,9 +274,9 @@ describe('a follower who leaves', () => {
     const leaving = await startApi({
       farm: { task: () => ({ task: {} as TaskView, attempts: [attempt(1, null)] }) },
       logs: {
-        async *read(_: AttemptId, __: number, follow: boolean, signal: AbortSignal) {
+        async *read(_: AttemptId, __: number, isLive: false | (() => boolean), signal: AbortSignal) {
           signal.addEventListener('abort', aborted);
-          expect(follow).toBe(true);
+          expect(isLive !== false && isLive()).toBe(true);
           yield new Uint8Array(0);
           await once(signal, 'abort');
           throw new LanyardError({ code: 'GONE', message: 'the reader left' });

@@ -12,6 +12,7 @@ const MIB = 1024 * 1024;
 const job = 7 as JobId;
 const attempt = attemptId(job, 3, 1);
 const never = new AbortController().signal;
+const live = () => true;
 
 async function openLogs(folder: string, capBytes: number): Promise<OpenLogStore> {
   const store = await openLogStore(folder, capBytes);
@@ -71,7 +72,7 @@ describe('the log store', () => {
 
   it('wakes followers as bytes come and ends them at finish', async () => {
     const store = await openLogs(await temporaryFolder(), MIB);
-    const follower = store.read(attempt, 0, true, never)[Symbol.asyncIterator]();
+    const follower = store.read(attempt, 0, live, never)[Symbol.asyncIterator]();
     const first = follower.next();
     await store.append(attempt, 0, Buffer.from('one'));
     expect(Buffer.from((await first).value).toString()).toBe('one');
@@ -81,20 +82,28 @@ describe('the log store', () => {
     const end = follower.next();
     store.finish(attempt);
     expect((await end).done).toBe(true);
-    expect((await allBytes(store.read(attempt, 0, true, never))).toString()).toBe('onetwo');
+  });
+
+  it('ends for whoever asks while an attempt is live, and reads when it is over', async () => {
+    const store = await openLogs(await temporaryFolder(), MIB);
+    let isLive = true;
+    const late = store.read(attempt, 0, () => isLive, never);
+    isLive = false;
+    store.finish(attempt);
+    expect(await allBytes(late)).toHaveLength(0);
   });
 
   it('lets a follower go when it is aborted', async () => {
     const store = await openLogs(await temporaryFolder(), MIB);
     const abort = new AbortController();
-    const waiting = allBytes(store.read(attempt, 0, true, abort.signal));
+    const waiting = allBytes(store.read(attempt, 0, live, abort.signal));
     abort.abort();
     expect(await waiting).toHaveLength(0);
   });
 
   it('yields bounded chunks, and a reader that never asks holds nothing up', async () => {
     const store = await openLogs(await temporaryFolder(), 8 * MIB);
-    const idle = store.read(attempt, 0, true, never)[Symbol.asyncIterator]();
+    const idle = store.read(attempt, 0, live, never)[Symbol.asyncIterator]();
     const started = idle.next();
     for (let offset = 0; offset < 2 * MIB; offset += 256 * 1024) await store.append(attempt, offset, Buffer.alloc(256 * 1024, 97));
     await started;
@@ -128,7 +137,7 @@ describe('the log store', () => {
     const other = attemptId(8 as JobId, 0, 1);
     await store.append(attempt, 0, Buffer.from('gone'));
     await store.append(other, 0, Buffer.from('stays'));
-    const follower = allBytes(store.read(attempt, 4, true, never));
+    const follower = allBytes(store.read(attempt, 4, live, never));
     await store.size(attempt);
     await store.removeJob(job);
     expect(await follower).toHaveLength(0);

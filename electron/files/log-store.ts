@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { LanyardError } from '../../shared/errors.ts';
 import { type AttemptId, type JobId, parseAttemptId } from '../../shared/ids.ts';
 import type { LogStream } from '../../shared/protocol.ts';
-import { createRecent } from '../../shared/recent.ts';
 import { errorCode, namedDiskError, writeAll } from '../disk.ts';
 import type { LogStore } from '../ports/files.ts';
 import { SpareRoom } from './disk-room.ts';
@@ -13,8 +12,6 @@ import { createLogDecoder, encodeLog, encodeSystemLine, type LogDecoder } from '
 
 /** Logs kept open; those with a reader or a write under way count, and may go beyond it. */
 const OPEN_LOGS = 256;
-/** Finished attempts remembered, so that a follower who comes just after the end does not wait for ever. */
-const FINISHED_ATTEMPTS = 10_000;
 const TASKS_PER_FOLDER = 1_000;
 const NOTHING = Buffer.alloc(0);
 /** As an error calls it. */
@@ -44,7 +41,6 @@ class LogFolder implements OpenLogStore {
   readonly #room: SpareRoom;
   /** Least recently used first. */
   readonly #logs = new Map<AttemptId, AttemptLog>();
-  readonly #finished = createRecent<AttemptId, true>(FINISHED_ATTEMPTS);
 
   constructor(folder: string, limitBytes: number) {
     this.#folder = folder;
@@ -66,15 +62,15 @@ class LogFolder implements OpenLogStore {
   }
 
   finish(attempt: AttemptId): void {
-    this.#finished.set(attempt, true);
     this.#logs.get(attempt)?.finish();
   }
 
-  async *read(attempt: AttemptId, offset: number, follow: boolean, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *read(attempt: AttemptId, offset: number, isLive: false | (() => boolean), signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const log = this.#take(attempt);
     try {
       await log.load();
-      yield* readGrowing(log, offset, follow, signal);
+      // Not before: of an end between the question and here nobody would tell.
+      yield* readGrowing(log, offset, isLive !== false && isLive(), signal);
     } finally {
       await this.#release(attempt, log);
     }
@@ -102,8 +98,7 @@ class LogFolder implements OpenLogStore {
   }
 
   #take(attempt: AttemptId): AttemptLog {
-    const ended = this.#finished.get(attempt) ?? false;
-    const log = this.#logs.get(attempt) ?? new AttemptLog(this.#path(attempt), this.#limitBytes, this.#room, ended);
+    const log = this.#logs.get(attempt) ?? new AttemptLog(this.#path(attempt), this.#limitBytes, this.#room);
     this.#logs.delete(attempt);
     this.#logs.set(attempt, log);
     log.users += 1;
@@ -145,7 +140,7 @@ class AttemptLog implements GrowingBytes {
   users = 0;
   /** Bytes on disk. */
   size = 0;
-  ended: boolean;
+  ended = false;
   readonly #path: string;
   readonly #limitBytes: number;
   readonly #room: SpareRoom;
@@ -158,11 +153,10 @@ class AttemptLog implements GrowingBytes {
   #boundary: LogDecoder | undefined;
   #full = false;
 
-  constructor(path: string, limitBytes: number, room: SpareRoom, ended: boolean) {
+  constructor(path: string, limitBytes: number, room: SpareRoom) {
     this.#path = path;
     this.#limitBytes = limitBytes;
     this.#room = room;
-    this.ended = ended;
   }
 
   /** Opens the file if there is one; reading a log must not make it. */

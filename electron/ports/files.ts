@@ -93,8 +93,11 @@ export interface LogStore {
   appendText(attempt: AttemptId, stream: LogStream, text: Uint8Array): Promise<number>;
   /** No more will come (or, after `reopen`, might): followers end. */
   finish(attempt: AttemptId): void;
-  /** Framed bytes from `offset`; with `follow` it goes on until `finish`. */
-  read(attempt: AttemptId, offset: number, follow: boolean, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Framed bytes from `offset`.
+   * @param isLive whether more will come, asked when the log is held: then it goes on until `finish`. False: who reads wants no more
+   */
+  read(attempt: AttemptId, offset: number, isLive: false | (() => boolean), signal: AbortSignal): AsyncIterable<Uint8Array>;
   removeJob(job: JobId): Promise<void>;
 }
 

@@ -11,14 +11,13 @@ type LogRoute = (typeof ROUTES)['attemptLog'];
 export function logHandlers({ farm, logs }: ApiContext): HandlersOf<{ attemptLog: LogRoute }> {
   return {
     attemptLog: ({ params, query, signal }) => {
-      const { attempts } = farm.task(params.job, params.index);
-      const attempt = attempts.find((one) => one.number === params.number);
+      const find = () => farm.task(params.job, params.index).attempts.find((one) => one.number === params.number);
       const id = attemptId(params.job, params.index, params.number);
-      if (attempt === undefined) throw new LanyardError({ code: 'NOT_FOUND', message: `there is no attempt ${id}` });
+      if (find() === undefined) throw new LanyardError({ code: 'NOT_FOUND', message: `there is no attempt ${id}` });
       // The log of an attempt of an earlier life of the coordinator is finished without anybody having said so.
-      const follow = query.follow && attempt.finishedAt === null;
+      const isLive = () => query.follow && find()?.finishedAt === null;
       const from = query.format === 'framed' ? query.offset : 0;
-      return { ...answerIn(query, logs.read(id, from, follow, signal)), live: follow };
+      return { ...answerIn(query, logs.read(id, from, isLive, signal)), live: isLive() };
     },
   };
 }

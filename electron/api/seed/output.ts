@@ -43,10 +43,13 @@ export function seedOutputHandlers({ farm, logs }: ApiContext, speakers: Speaker
       const headers = { 'content-type': isEvents ? 'text/event-stream' : 'text/plain; charset=utf-8' };
       const attempt = meantAttempt(farm, query.id);
       if (attempt === undefined) return { headers, body: '' };
-      const follow = (query.follow ?? false) && attempt.finishedAt === null;
-      const records = logRecords(logs.read(attempt.id, 0, follow, signal), { offset: query.offset, stream: query.stream });
+      const isLive = () => {
+        const newest = query.follow ? meantAttempt(farm, query.id) : undefined;
+        return newest?.id === attempt.id && newest.finishedAt === null;
+      };
+      const records = logRecords(logs.read(attempt.id, 0, isLive, signal), { offset: query.offset, stream: query.stream });
       const body = isEvents ? asJsonLines(records, 'data: ', '\n\n') : asText(records);
-      return { headers, body: Readable.from(body, { objectMode: false }), live: follow };
+      return { headers, body: Readable.from(body, { objectMode: false }), live: isLive() };
     },
   };
 }
