@@ -41,10 +41,7 @@ class SubmissionStream {
     this.request = request;
     this.timer = setTimeout(() => this.end(), STREAM_MS).unref();
     request.on('error', (error) => this.fail(error));
-    answered.then(
-      (response) => this.read(response),
-      (error: unknown) => this.fail(error),
-    );
+    answered.then((response) => this.read(response)).catch((error: unknown) => this.fail(error));
   }
 
   send(line: string): Promise<readonly SubmissionResult[]> {
@@ -56,8 +53,9 @@ class SubmissionStream {
     });
   }
 
+  /** @throws LanyardError what was answered instead of a stream */
   private async read(response: IncomingMessage): Promise<void> {
-    if (response.statusCode !== 200) return this.fail(errorIn(response.statusCode ?? 0, await textOf(response)));
+    if (response.statusCode !== 200) throw errorIn(response.statusCode ?? 0, await textOf(response));
     let rest = '';
     response.setEncoding('utf8');
     response.on('data', (text: string) => {
