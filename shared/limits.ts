@@ -112,6 +112,8 @@ export const LIMITS = {
   freeRequeues: 100,
   /** Nodes that a task remembers to avoid. */
   avoidedNodes: 8,
+  /** Placements of one turn of the coordinator's event loop, which others wait for. */
+  turnPlacements: 256,
   /** Nodes looked at in full for one placement. */
   placementCandidates: 16,
   /** The same for a job that prefers some nodes to others. */

@@ -11,6 +11,8 @@ export interface FarmConfig {
   /** How long a node stays UNHEALTHY the first time; doubles up to `cooldownMaxMs`. */
   readonly cooldownMs: number;
   readonly cooldownMaxMs: number;
+  /** Most placements of one turn; what remains is placed in the next. */
+  readonly turnPlacements: number;
   /** Farm-wide counters by name: how much of each can be held at once. A limit that is not named here has none. */
   readonly limits: Readonly<Record<string, number>>;
   /** Time that an attempt has to end when it makes room for another. */

@@ -8,7 +8,7 @@ import type { CoordinatorEffect } from './effects.ts';
 import type { CoordinatorEvent, JobPolicy, NewJob, Now, StoredJob } from './events.ts';
 import { violations } from './invariants.ts';
 import type { FarmState } from './state.ts';
-import { createFarm, step } from './step.ts';
+import { createFarm, hasToPlace, step } from './step.ts';
 
 /** A farm for tests, with short words for what happens to it. After every event all invariants are checked. */
 
@@ -19,6 +19,7 @@ export const CONFIG: FarmConfig = {
   timeoutSlackMs: 60_000,
   cooldownMs: 30_000,
   cooldownMaxMs: 900_000,
+  turnPlacements: 256,
   limits: { licence: 2 },
   preemptGraceMs: 30_000,
   fairShareHalfLifeMs: 86_400_000,
@@ -105,11 +106,9 @@ export class TestFarm {
       const job = event.type === 'input-ready' ? this.submitted.get(event.job) : undefined;
       if (job !== undefined) this.submitted.set(job.id, { ...job, inputReady: true });
     }
-    for (const event of [...events, { type: 'turn-ended' } as const]) {
-      this.effects.push(...step(this.farm, event, this.now));
-      const found = violations(this.farm);
-      if (found.length > 0) throw new Error(`after ${event.type}: ${found.join('; ')}`);
-    }
+    for (const event of events) this.happen(event);
+    do this.happen({ type: 'turn-ended' });
+    while (hasToPlace(this.farm));
     for (const effect of this.effects) {
       if (effect.type === 'save-job') this.jobRows.set(effect.row.id, effect.row);
       if (effect.type === 'save-canary') this.decisions.set(effect.job, effect.decision);
@@ -120,6 +119,13 @@ export class TestFarm {
       if (effect.type === 'save-task') this.taskRows.set(`${effect.row.job}.${effect.row.index}`, effect.row);
     }
     return this.effects;
+  }
+
+  /** One event, without the end of its turn. */
+  happen(event: CoordinatorEvent): void {
+    this.effects.push(...step(this.farm, event, this.now));
+    const found = violations(this.farm);
+    if (found.length > 0) throw new Error(`after ${event.type}: ${found.join('; ')}`);
   }
 
   /** The coordinator ends and starts again, with what was stored. */

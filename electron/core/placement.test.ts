@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { NodeId } from '../../shared/ids.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import { blob, description, METRICS, newJob, policy, TestFarm } from './farm.fixture.ts';
-import { type Suitability, score } from './placement.ts';
+import { hasToPlace, type Suitability, score } from './placement.ts';
 
 const NEUTRAL: Suitability = {
   freeShare: 0.5,
@@ -156,6 +156,32 @@ describe('placement', () => {
     expect(world.assigned().map((text) => text.split('@')[0])).toEqual(['2.0.1']);
     world.end('1.1.1');
     expect(world.assigned()).toEqual([`1.0.2@${other}`]);
+  });
+
+  test('places no more than so many in one turn, the first of all that waits first, and says that there is more', () => {
+    const world = new TestFarm({ turnPlacements: 3 });
+    world.submit(1, { taskCount: 4 });
+    world.submit(2, { taskCount: 4, priority: 60, policy: policy({ ramMb: 200 }) });
+    world.effects = [];
+    const placed = () => world.assigned().map((attempt) => attempt.split('@')[0]);
+    for (const id of ['ash', 'beech', 'cedar'])
+      world.happen({ type: 'node-registered', node: description(id), carrier: 'link', attempts: [], cached: [] });
+    world.happen({ type: 'turn-ended' });
+    expect(placed()).toEqual(['2.0.1', '2.1.1', '2.2.1']);
+    expect(hasToPlace(world.farm)).toBe(true);
+    world.happen({ type: 'turn-ended' });
+    expect(placed().slice(3)).toEqual(['2.3.1', '1.0.1', '1.1.1']);
+    world.happen({ type: 'turn-ended' });
+    expect(placed()).toHaveLength(6);
+    expect(hasToPlace(world.farm)).toBe(false);
+  });
+
+  test('fills one node over several turns as it would in one', () => {
+    const world = new TestFarm({ turnPlacements: 1 });
+    world.submit(1, { taskCount: 4 });
+    world.submit(2, { taskCount: 4, policy: policy({ ramMb: 200 }) });
+    world.join('ash', { maxParallel: 6, cpu: 6 });
+    expect(world.assigned().map((attempt) => attempt.split('@')[0])).toEqual(['1.0.1', '1.1.1', '1.2.1', '1.3.1', '2.0.1', '2.1.1']);
   });
 
   test('makes no object for a task before it is placed', () => {

@@ -22,14 +22,20 @@ const LOOK_AHEAD = 8;
 const TASKS_LOOKED_AT = 4;
 
 /**
- * Places what can be placed. Only classes and nodes that were marked since the last time are looked at: a class, when
- * it got work or a limit came free; a node, when it came, changed or got something back.
+ * Places what can be placed, up to so many at once. Only classes and nodes that were marked since the last time are looked at: a
+ * class, when it got work or a limit came free; a node, when it came, changed or got something back.
  */
 export function placeAll(farm: FarmState): void {
   reviewEarmarks(farm);
+  farm.placementsLeft = farm.config.turnPlacements;
   // A node that is not kept free any more, because who it was kept for went elsewhere, is offered once more.
   do placeMarked(farm);
-  while (farm.dirtyNodes.length > 0);
+  while (farm.dirtyNodes.length > 0 && farm.placementsLeft > 0);
+}
+
+/** @returns true when the last turn may have left something to place, or something has happened since: a turn should end soon */
+export function hasToPlace(farm: FarmState): boolean {
+  return farm.dirtyNodes.length > 0 || farm.dirtyClasses.length > 0;
 }
 
 function placeMarked(farm: FarmState): void {
@@ -44,8 +50,8 @@ function placeMarked(farm: FarmState): void {
     placeDirty(farm);
     makeRoomForDirty(farm);
   }
-  // Placing marks classes too, but gives nobody anything.
-  unmark(farm.dirtyClasses);
+  // Placing marks classes too, but gives nobody anything. Those that it had to stop at are looked at again by the next turn.
+  if (farm.placementsLeft > 0) unmark(farm.dirtyClasses);
 }
 
 function unmark(marked: { isDirty: boolean }[]): void {
@@ -59,7 +65,7 @@ function unmark(marked: { isDirty: boolean }[]): void {
  * @returns true when the node is full again; false when it takes more than this, and nothing but placements was done
  */
 function fillAlone(farm: FarmState, node: FarmNode): boolean {
-  while (isServing(node)) {
+  while (isServing(node) && farm.placementsLeft > 0) {
     // What has room elsewhere is marked, or had it already when it was looked at last.
     for (const queueClass of farm.dirtyClasses) if (hasWaiting(queueClass) && !isSaturated(queueClass)) return false;
     const next = nextFor(farm, node);
@@ -74,7 +80,7 @@ function fillAlone(farm: FarmState, node: FarmNode): boolean {
 function placeDirty(farm: FarmState): void {
   const order = new PlacementOrder();
   for (const queueClass of farm.dirtyClasses) order.add(queueClass);
-  for (let queueClass = order.take(); queueClass !== undefined; queueClass = order.take()) {
+  for (let queueClass = order.take(); queueClass !== undefined && farm.placementsLeft > 0; queueClass = order.take()) {
     const owner = order.taken;
     if (!placeFrom(farm, queueClass)) continue;
     order.add(queueClass);
@@ -355,6 +361,7 @@ function assign(farm: FarmState, task: Task, node: FarmNode): void {
   const queueClass = job.shared.queueClass;
   // More than that may run only of what ran before a restart that lowered it.
   if (isAtCap(job.owner)) throw new Error(`${job.owner.name} has ${job.owner.live} of ${job.owner.maxTasks} tasks at once already`);
+  farm.placementsLeft--;
   task.gpus = reserve(node, queueClass.demand);
   queueClass.waitingSinceMs = farm.now.elapsedMs;
   spendEarmark(farm, queueClass, node);

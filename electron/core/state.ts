@@ -37,6 +37,8 @@ export interface FarmState {
   readonly earmarked: Set<QueueClass>;
   /** Classes that may have more to place since the last placement (`QueueClass.isDirty`). */
   readonly dirtyClasses: QueueClass[];
+  /** Placements that this turn may still make. */
+  placementsLeft: number;
   /** Tasks that completed in this step and whose job has dependents that have yet to hear of it. */
   readonly completed: { readonly job: JobId; readonly index: number }[];
   /** Jobs that fail everywhere, and why they are to be stopped; at the end of this step. */
@@ -80,6 +82,7 @@ export function createFarm(config: FarmConfig): FarmState {
     preemptible: new Map(),
     earmarked: new Set(),
     dirtyClasses: [],
+    placementsLeft: 0,
     completed: [],
     hopeless: [],
     canaries: new Set(),

@@ -24,6 +24,7 @@ import type { FarmState } from './state.ts';
 import { recoverJobs, retryJob } from './stored-jobs.ts';
 
 export { nextDeadline } from './deadlines.ts';
+export { hasToPlace } from './placement.ts';
 export { createFarm } from './state.ts';
 
 const HANDLERS: {

@@ -33,6 +33,7 @@ export function farmConfig(settings: CoordinatorSettings): FarmConfig {
     timeoutSlackMs,
     cooldownMs,
     cooldownMaxMs,
+    turnPlacements: LIMITS.turnPlacements,
     limits,
     preemptGraceMs,
     fairShareHalfLifeMs,

@@ -5,9 +5,11 @@ import { setImmediate as turnOver } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FarmId, JobId } from '../../shared/ids.ts';
 import { jobSpecSchema } from '../../shared/job.ts';
+import { LIMITS } from '../../shared/limits.ts';
 import { coordinatorSettingsSchema } from '../../shared/settings.ts';
 import { createManualClock } from '../../tests/fakes/clock.ts';
 import { silent } from '../../tests/fakes/store-rows.ts';
+import { description } from '../core/farm.fixture.ts';
 import { createFarm } from '../core/step.ts';
 import type { Store, WriteBatch } from '../ports/store.ts';
 import { openStore } from '../store/store.ts';
@@ -23,9 +25,11 @@ let happened: string[];
 /** Turns that wait in a thread for the disk, until the test lets them go on. */
 let disk: PromiseWithResolvers<void>[];
 let failures: string[];
+/** Attempts that each turn had sent. */
+let sent: number[];
 
 beforeEach(() => {
-  [happened, disk, failures] = [[], [], []];
+  [happened, disk, failures, sent] = [[], [], [], []];
   store = openStore({ path: join(folder, 'farm.db'), farm: 'a-farm' as FarmId, wallMs: () => 1_700_000_000_000, logger: silent });
   turns = startTurns({
     farm: createFarm(farmConfig(coordinatorSettingsSchema.parse({}))),
@@ -47,7 +51,10 @@ beforeEach(() => {
       },
     },
     clock: createManualClock(),
-    perform: (effects) => happened.push(`perform ${effects.filter(({ type }) => type === 'save-job').length}`),
+    perform(effects) {
+      happened.push(`perform ${effects.filter(({ type }) => type === 'save-job').length}`);
+      sent.push(effects.filter(({ type }) => type === 'assign').length);
+    },
     onFailure: ({ message }) => failures.push(message),
   });
   turns.post(recoveredEvent(store.load(), store));
@@ -111,4 +118,24 @@ test('the end waits for a turn on its way, and for what was posted meanwhile', a
   await turnOver();
   await expect(submit(1)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   expect(happened.filter((what) => what.startsWith('perform'))).toEqual(['perform 100', 'perform 1']);
+});
+
+test('a turn places so much and the next the rest, with nothing else happening meanwhile', async () => {
+  const count = LIMITS.turnPlacements + 5;
+  const node = description('ash', { maxParallel: count, cpu: count, ramMb: 1_000_000, diskMb: 1_000_000, executors: ['host'] });
+  const job = nextJob++ as JobId;
+  turns.post({ type: 'node-registered', node, carrier: 'link', attempts: [], cached: [] });
+  turns.post({ type: 'job-submitted', job: newJob(job, 'ana', spec, count, true, []) }, (batch) =>
+    batch.addSpec({ job, stored: { spec, owner: 'ana', inputBytes: null } }),
+  );
+  const first = turns.settled();
+  await turnOver();
+  disk[0]?.resolve();
+  await first;
+  expect(sent).toEqual([LIMITS.turnPlacements]);
+  expect(turns.isSettled).toBe(false);
+  await turnOver();
+  expect(sent).toEqual([LIMITS.turnPlacements, 5]);
+  expect(turns.isSettled).toBe(true);
+  expect(store.tasks(job, { fromIndex: 0, limit: count, states: ['ASSIGNED'] })).toHaveLength(count);
 });

@@ -2,7 +2,7 @@ import { LanyardError } from '../../shared/errors.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
 import type { CoordinatorEvent, Now } from '../core/events.ts';
 import type { FarmState } from '../core/state.ts';
-import { nextDeadline, step } from '../core/step.ts';
+import { hasToPlace, nextDeadline, step } from '../core/step.ts';
 import type { Store } from '../ports/store.ts';
 import type { Clock, Dispose } from '../ports/system.ts';
 import { type BatchBuilder, createBatchBuilder } from './batch.ts';
@@ -110,6 +110,8 @@ export function startTurns(options: TurnsOptions): Turns {
     isDue = false;
     const rows = guarded(() => {
       take({ type: 'turn-ended' });
+      // What one turn may not place, the next does, as soon as this one is on disk.
+      isDue = hasToPlace(farm);
       const writes = batch.finish();
       return writes === undefined ? 0 : store.commit(writes);
     });

@@ -1,7 +1,7 @@
 import type { CoordinatorEffect } from '../../electron/core/effects.ts';
 import type { CoordinatorEvent } from '../../electron/core/events.ts';
 import type { FarmState } from '../../electron/core/state.ts';
-import { createFarm, nextDeadline } from '../../electron/core/step.ts';
+import { createFarm, hasToPlace, nextDeadline } from '../../electron/core/step.ts';
 import { createBatchBuilder } from '../../electron/daemon/batch.ts';
 import { attemptId, type JobId, type NodeId, parseAttemptId } from '../../shared/ids.ts';
 import { type CoordinatorMessage, PROTOCOL_VERSION, type Report, type Work, type WorkerMessage } from '../../shared/protocol.ts';
@@ -197,6 +197,7 @@ export class CoordinatorHost {
     if (farm === undefined) return;
     this.scheduled = false;
     this.take(farm, { type: 'turn-ended' });
+    if (hasToPlace(farm)) this.schedule();
     if (this.mayCrash()) this.crash('before a commit');
     else if (this.commit(farm)) this.performAll();
     else this.crash('disk full');

@@ -53,6 +53,7 @@ export function drawScenario(random: Random): Scenario {
       timeoutSlackMs: random.pick([1_000, 10_000]),
       cooldownMs: random.pick([1_000, 10_000]),
       cooldownMaxMs: 30_000,
+      turnPlacements: random.pick([1, 3, 256]),
       preemptGraceMs: random.pick([500, 5_000]),
       fairShareHalfLifeMs: random.pick([10_000, 86_400_000]),
       ownerWeights: { ann: random.pick([1, 1, 3]) },

@@ -1,6 +1,6 @@
 import type { CoordinatorEffect } from '../../../electron/core/effects.ts';
 import type { CoordinatorEvent, Now } from '../../../electron/core/events.ts';
-import { createFarm, step } from '../../../electron/core/step.ts';
+import { createFarm, hasToPlace, step } from '../../../electron/core/step.ts';
 import { keepNewObjectsYoung } from '../../../electron/machine/collector.ts';
 import type { JobId, NodeId } from '../../../shared/ids.ts';
 import { COMPLETED, CORE_CONFIG, newJob, newNode } from '../core.ts';
@@ -79,7 +79,8 @@ for (let node = 0; node < nodes; node++) {
   });
 }
 for (let job = 0; job < jobs; job++) submit();
-happen({ type: 'turn-ended' });
+do happen({ type: 'turn-ended' });
+while (hasToPlace(farm));
 for (const { node, job, index, number } of running) happen({ type: 'attempt-started', node, job, index, number });
 
 serve<PlacementQuestion, PlacementAnswer>(({ placements }) => {
