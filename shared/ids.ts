@@ -58,6 +58,10 @@ export function parseTaskId(text: string): TaskKey | undefined {
   return { job: Number(match[1]) as JobId, index: Number(match[2]) };
 }
 
+export function isAttemptId(text: string): text is AttemptId {
+  return ATTEMPT_ID.test(text);
+}
+
 export function isBlobId(text: string): text is BlobId {
   return BLOB_ID.test(text);
 }

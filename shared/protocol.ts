@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { nodeCacheSchema } from './cache.ts';
-import { type AttemptId, type BlobId, parseAttemptId } from './ids.ts';
+import { type AttemptId, type BlobId, isAttemptId } from './ids.ts';
 import { blobIdSchema, endReasonSchema, requirementsSchema } from './job.ts';
 import { LIMITS } from './limits.ts';
 import { availabilitySchema, metricsSchema, nodeDescriptionSchema } from './node.ts';
+import { createRepeatedParse } from './repeated-parse.ts';
 import { addressSchema, type Role, signedRosterSchema } from './trust.ts';
 
 /**
@@ -16,10 +17,11 @@ import { addressSchema, type Role, signedRosterSchema } from './trust.ts';
  */
 export const PROTOCOL_VERSION = 2;
 
-export const attemptIdSchema = z
-  .string()
-  .refine((text) => parseAttemptId(text) !== undefined, 'expected an attempt id such as 12.0.1')
-  .transform((text) => text as AttemptId);
+/** One check, and no more: the messages are full of them. */
+export const attemptIdSchema = z.custom<AttemptId>(
+  (value) => typeof value === 'string' && isAttemptId(value),
+  'expected an attempt id such as 12.0.1',
+);
 
 const outputFileSchema = z.object({
   path: z.string().min(1).max(LIMITS.pathLength),
@@ -142,20 +144,30 @@ const workSchema = z.object({
 });
 export type Work = Readonly<z.infer<typeof workSchema>>;
 
+/** Work that is surely remembered: most of what a worker gets to do is of a few jobs, or of a few specifications. */
+const KEPT_WORK = 32;
+const parseWork = createRepeatedParse(workSchema, KEPT_WORK);
+const repeatedWorkSchema = z.unknown().transform((value, context): Work => {
+  const parsed = parseWork(value);
+  if (parsed.success) return parsed.data;
+  for (const { path, message } of parsed.error.issues) context.addIssue({ code: 'custom', path: [...path], message });
+  return z.NEVER;
+});
+
 const parametersSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
 const assignmentSchema = z.object({
   attempt: attemptIdSchema,
   parameters: parametersSchema,
-  /** Ids of the GPUs reserved for it. */
-  gpus: z.array(z.string()).default([]),
-  /** Laid over those of its job (`Work.files`): what its counterparts in other jobs have produced. */
-  files: z.array(extraFileSchema).default([]),
+  /** Ids of the GPUs reserved for it; absent: none. */
+  gpus: z.array(z.string()).optional(),
+  /** Laid over those of its job (`Work.files`): what its counterparts in other jobs have produced; absent: nothing. */
+  files: z.array(extraFileSchema).optional(),
 });
 export type Assignment = Readonly<z.infer<typeof assignmentSchema>>;
 
 /** Attempts that have their work in common, which is said once for all of them. */
-const assignmentGroupSchema = z.object({ work: workSchema, attempts: z.array(assignmentSchema) });
+const assignmentGroupSchema = z.object({ work: repeatedWorkSchema, attempts: z.array(assignmentSchema) });
 export type AssignmentGroup = Readonly<z.infer<typeof assignmentGroupSchema>>;
 
 /** @returns how many attempts the groups have in all */

@@ -193,7 +193,7 @@ function assign(state: WorkerState, assignment: Assignment, work: Work, held: Sh
   state.attempts.set(id, {
     id,
     timeoutMs: Math.min(work.timeoutMs, state.config.longestRunMs),
-    gpus: assignment.gpus,
+    gpus: assignment.gpus ?? [],
     needs: work.requirements,
     waiting: { assignment, work },
     state: 'preparing',

@@ -160,7 +160,7 @@ class AttemptLife {
 
   private async openWorkspace(): Promise<string> {
     const { input } = this.work;
-    const files = [...this.work.files, ...this.assignment.files];
+    const files = [...this.work.files, ...(this.assignment.files ?? [])];
     const result = await this.tools.workspaces.create(
       this.assignment.attempt,
       input,
@@ -175,7 +175,7 @@ class AttemptLife {
   }
 
   private runSpec(folder: string) {
-    const { parameters, attempt, gpus } = this.assignment;
+    const { parameters, attempt, gpus = [] } = this.assignment;
     const { work } = this;
     const [job = ''] = attempt.split('.', 1);
     const env: Record<string, string> = { ...parameterEnvironment(parameters), LANYARD_JOB: job, LANYARD_ATTEMPT: attempt };

@@ -20,7 +20,7 @@ export interface CatalogEntry extends StoredSpec {
    */
   work(): Work;
   /** What one of its tasks builds on: the outputs of its counterparts in other jobs, which are there when it is placed. */
-  files(index: number): Assignment['files'];
+  files(index: number): Work['files'];
 }
 
 /** The texts of jobs, which the core does not hold: command, environment, parameters. */
@@ -78,7 +78,13 @@ export function openCatalog(store: Store): Catalog {
 
 /** @returns the assignment of one attempt: its id and its task's parameters */
 export function toAssignment(entry: CatalogEntry, job: JobId, index: number, number: number, gpus: readonly string[]): Assignment {
-  return { attempt: attemptId(job, index, number), parameters: entry.split.parameters(index), gpus: [...gpus], files: entry.files(index) };
+  const files = entry.files(index);
+  return {
+    attempt: attemptId(job, index, number),
+    parameters: entry.split.parameters(index),
+    ...(gpus.length === 0 ? {} : { gpus: [...gpus] }),
+    ...(files.length === 0 ? {} : { files }),
+  };
 }
 
 /** What other jobs have produced is asked for each time: a retry may have produced something else meanwhile. */
@@ -109,7 +115,7 @@ function ownSources(spec: JobSpec): readonly JobId[] {
   return spec.inputsFrom.filter((other) => spec.afterTasks.includes(other));
 }
 
-function toFile({ path, blob, bytes }: StoredOutput): Assignment['files'][number] {
+function toFile({ path, blob, bytes }: StoredOutput): Work['files'][number] {
   return { path, blob, bytes };
 }
 

@@ -178,7 +178,7 @@ export class HeldAttempts {
     if (link.connected) held.pump.resume(0);
   }
 
-  private writeReceipt({ attempt, gpus }: Assignment, work: Work, startedAt: number, end: AttemptEnd): void {
+  private writeReceipt({ attempt, gpus = [] }: Assignment, work: Work, startedAt: number, end: AttemptEnd): void {
     const { receipts, clock, logger, farm } = this.options;
     const { cpu, ramMb } = work.requirements;
     const { ranForMs, cpuMs, peakRamMb, reason, exitCode } = end;

@@ -124,6 +124,23 @@ describe('decoding', () => {
     expect(decoded).toEqual({ error: 'the message is not valid: groups: at most 1000 attempts' });
   });
 
+  it('checks work that says the same once, and gives it as one object', () => {
+    const assign = (...groups: unknown[]) => decodeCoordinatorMessage(Buffer.from(JSON.stringify({ type: 'assign', groups })));
+    const works = [group('one', attempt(0)), group('two', attempt(1)), group('one', attempt(2))].map((each) => {
+      const decoded = assign(each);
+      if ('error' in decoded || decoded.message.type !== 'assign') throw new Error('no assignment');
+      return decoded.message.groups[0]?.work;
+    });
+    expect(works[0]).toEqual(group('one').work);
+    expect(works[1]).toEqual(group('two').work);
+    expect(works[2]).toBe(works[0]);
+    for (const wrong of [{ ...group('one').work, timeoutMs: 'never' }, { name: 'half' }, undefined])
+      for (let time = 0; time < 2; time++)
+        expect(assign({ work: wrong, attempts: [] })).toEqual({
+          error: expect.stringMatching(/^the message is not valid: groups\.0\.work/),
+        });
+  });
+
   it('names both versions of a hello of another version, whatever else it says', () => {
     const decoded = decodeHello(Buffer.from('{"type":"hello","protocol":77,"shape":"new"}'));
     expect('error' in decoded ? decoded.error : '').toMatch(new RegExp(`protocol 77, the coordinator ${PROTOCOL_VERSION}`));
