@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { invalid } from './errors.ts';
-import { jobSpecSchema } from './job.ts';
+import { isTerminal, jobSpecSchema, TASK_STATES, TRANSITIONS } from './job.ts';
 
 test('only a command is needed; everything else has a default', () => {
   const spec = jobSpecSchema.parse({ command: 'true' });
@@ -22,4 +22,8 @@ test('what is wrong is named by its field', () => {
   const error = invalid(result.error, 'the job').toValue();
   expect(error).toMatchObject({ code: 'INVALID', field: 'requirements.cpu' });
   expect(error.message).toContain('color');
+});
+
+test.each(TASK_STATES)('%s is terminal when the table lets nothing follow it', (state) => {
+  expect(isTerminal(state)).toBe(TRANSITIONS[state].length === 0);
 });

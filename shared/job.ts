@@ -25,8 +25,9 @@ export const TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>> = {
   CANCELLED: [],
 };
 
+/** @returns true when nothing may follow; asked at every step, and so not of the table */
 export function isTerminal(state: TaskState): boolean {
-  return TRANSITIONS[state].length === 0;
+  return state === 'COMPLETED' || state === 'FAILED' || state === 'TIMED_OUT' || state === 'CANCELLED';
 }
 
 /** Why an attempt ended; `END_REASONS` says what each costs. */

@@ -46,6 +46,7 @@ export function inputFailed(farm: FarmState, event: EventOf<'input-failed'>): vo
 
 /** Stops the jobs that fail everywhere. Tells the dependents of the tasks and jobs that ended in this step; those that end by it are told of in turn. */
 export function settleDependents(farm: FarmState): void {
+  if (farm.hopeless.length + farm.completed.length + farm.ended.length === 0) return;
   for (let stopped = farm.hopeless.shift(); stopped !== undefined; stopped = farm.hopeless.shift()) {
     const job = farm.jobs.get(stopped.job);
     if (job !== undefined) endWaiting(farm, job, 'FAILED', stopped.reason, 'CANCELLED');

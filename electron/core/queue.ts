@@ -41,7 +41,8 @@ export function isAtOwnCap(job: Job): boolean {
 
 /** Takes the job out of the queue, whatever it has waiting. */
 export function leaveQueue(job: Job): void {
-  job.shared.queueClass.parked.delete(job);
+  const { parked } = job.shared.queueClass;
+  if (parked.size > 0) parked.delete(job);
   if (job.lane !== null) leaveLane(job.lane, job);
 }
 

@@ -1,6 +1,6 @@
 import { type AttemptId, attemptId } from '../../shared/ids.ts';
 import type { EndReason, JobState, TaskState } from '../../shared/job.ts';
-import { isTerminal, TASK_STATES, TRANSITIONS } from '../../shared/job.ts';
+import { isTerminal, TRANSITIONS } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
 import type { AttemptEnd } from '../../shared/protocol.ts';
 import { unsharePolicy } from './classes.ts';
@@ -17,7 +17,7 @@ import { leaveQueue, updateQueue } from './queue.ts';
 import { isAtCap, unblockLanes } from './ranking.ts';
 import { outcomeOf } from './retries.ts';
 import { rowOfAttempt, rowOfJob, waitingTasks } from './rows.ts';
-import { type FarmState, jobChanged, nodeChanged } from './state.ts';
+import { addTo, type FarmState, jobChanged, nodeChanged } from './state.ts';
 
 /** What happens to one task, and the state of its job that follows from it. */
 
@@ -46,8 +46,8 @@ export function moveTask(farm: FarmState, task: Task, to: TaskState): void {
   checkTransition(task.state, to);
   addToCount(task.job, task.state, -1);
   addToCount(task.job, to, 1);
-  farm.taskCounts[task.state]--;
-  farm.taskCounts[to]++;
+  addTo(farm.taskCounts, task.state, -1);
+  addTo(farm.taskCounts, to, 1);
   task.state = to;
 }
 
@@ -150,8 +150,12 @@ export function endJob(farm: FarmState, job: Job, state: JobState, restState?: '
   const row = rowOfJob(job, farm.now.wallMs, restState);
   farm.effects.push({ type: 'save-job', row });
   jobChanged(farm, job);
-  for (const one of TASK_STATES) farm.taskCounts[one] -= row.counts[one];
-  farm.jobCounts[state]--;
+  const { COMPLETED, FAILED, TIMED_OUT, CANCELLED } = row.counts;
+  farm.taskCounts.COMPLETED -= COMPLETED;
+  farm.taskCounts.FAILED -= FAILED;
+  farm.taskCounts.TIMED_OUT -= TIMED_OUT;
+  farm.taskCounts.CANCELLED -= CANCELLED;
+  addTo(farm.jobCounts, state, -1);
   leaveQueue(job);
   forgetDependencies(farm, job);
   farm.jobs.delete(job.id);
@@ -164,8 +168,8 @@ export function endJob(farm: FarmState, job: Job, state: JobState, restState?: '
 }
 
 export function setJobState(farm: FarmState, job: Job, state: JobState): void {
-  farm.jobCounts[job.state]--;
-  farm.jobCounts[state]++;
+  addTo(farm.jobCounts, job.state, -1);
+  addTo(farm.jobCounts, state, 1);
   job.state = state;
 }
 
