@@ -57,7 +57,7 @@ test('each line is answered as it comes, a bad one too, and the last needs no en
   const last = Buffer.from('{"jobs":[{"name":"\u00e9","command":"true"}]}');
   const inLetter = last.indexOf(0xc3) + 1;
   const lines = [
-    '{"jobs":[{"command":"true"},{"command":""},{"name":"lost","command":"true"}]}',
+    '{"jobs":[{"command":"true"},{"command":""},{"name":"lost","command":"true"},{"command":"true","__proto__":{"name":"odd"}}]}',
     'no JSON',
     '{"jobs":[]}',
     '{"jobs":[{"name":"odd","command":"true"}]}',
@@ -71,6 +71,7 @@ test('each line is answered as it comes, a bad one too, and the last needs no en
         { job: 1 },
         { error: expect.objectContaining({ code: 'INVALID', field: 'command' }) },
         { error: { code: 'INVALID', message: 'lost', field: 'name' } },
+        { error: expect.objectContaining({ code: 'INVALID', message: expect.stringContaining('__proto__') }) },
       ],
     },
     { error: expect.objectContaining({ code: 'INVALID' }) },

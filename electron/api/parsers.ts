@@ -1,5 +1,5 @@
 import multipart from '@fastify/multipart';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 
 /** How bodies become values; what a route may be given is its schema's business. */
 
@@ -11,16 +11,6 @@ export function tolerantJson(app: FastifyInstance): void {
     if (text === '') done(null, undefined);
     else void parse(request, text as string, done);
   });
-}
-
-/** JSON inside a body, read as a whole body of JSON is. @throws what fastify makes of a body that is none */
-export function parseJson(request: FastifyRequest, text: string): unknown {
-  let parsed: { readonly error: Error | null; readonly value?: unknown } | undefined;
-  void request.server.getDefaultJsonParser('error', 'error')(request, text, (error, value) => {
-    parsed = { error, value };
-  });
-  if (parsed?.error) throw parsed.error;
-  return parsed?.value;
 }
 
 /** The body stays the stream it is, whatever it says it is. */
