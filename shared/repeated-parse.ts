@@ -14,11 +14,20 @@ export type Parse<Value> = (value: unknown) => z.ZodSafeParseResult<Value>;
 export function createRepeatedParse<Value>(schema: z.ZodType<Value>, kept: number): Parse<Value> {
   const recent = createRecent<string, z.ZodSafeParseSuccess<Value>>(kept);
   return (value) => {
-    const text = JSON.stringify(value) ?? '';
-    const known = recent.get(text);
+    const text = textOf(value);
+    const known = text === undefined ? undefined : recent.get(text);
     if (known !== undefined) return known;
     const result = schema.safeParse(value);
-    if (result.success && text.length <= KEPT_LENGTH) recent.set(text, result);
+    if (result.success && text !== undefined && text.length <= KEPT_LENGTH) recent.set(text, result);
     return result;
   };
+}
+
+/** @returns undefined for what no text says, and for what is nested deeper than can be written, although it could be read */
+function textOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }

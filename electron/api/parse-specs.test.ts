@@ -16,8 +16,9 @@ test('gives one object to jobs that say the same, and each other job its own', (
 
 test('refuses what is not valid, each time it comes', () => {
   const parse = createSpecParser();
-  for (const wrong of [{ command: '' }, undefined, null, 7, {}, { command: '' }])
-    expect(parse(wrong).error?.issues, JSON.stringify(wrong)).toEqual(jobSpecSchema.safeParse(wrong).error?.issues);
+  const deep = JSON.parse(`{"command":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
+  for (const wrong of [{ command: '' }, undefined, null, 7, {}, { command: '' }, deep])
+    expect(parse(wrong).error?.issues).toEqual(jobSpecSchema.safeParse(wrong).error?.issues);
 });
 
 test('also where each comes in a request of its own', async () => {
