@@ -33,13 +33,13 @@ export function isSaturated(queueClass: QueueClass): boolean {
   return queueClass.open.length === 0;
 }
 
+/** Drops full nodes from the end of the list, so that a class which fits nowhere any more shows it at once. */
+export function dropFull(queueClass: QueueClass): void {
+  for (let last = queueClass.open.at(-1); last !== undefined && !isOpen(last, queueClass); last = queueClass.open.at(-1))
+    unlist(last, queueClass, queueClass.open.length - 1);
+}
+
 /** @returns true when one more attempt of the class fits the node at this moment */
 export function isOpen(node: FarmNode, queueClass: QueueClass): boolean {
   return isServing(node) && mayTake(node, queueClass) && fitsEmpty(node, queueClass) && fitsNow(node, queueClass.demand);
-}
-
-/** Drops full nodes from the end of the list, so that a class which fits nowhere any more shows it at once. */
-function dropFull(queueClass: QueueClass): void {
-  for (let last = queueClass.open.at(-1); last !== undefined && !isOpen(last, queueClass); last = queueClass.open.at(-1))
-    unlist(last, queueClass, queueClass.open.length - 1);
 }

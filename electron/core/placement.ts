@@ -7,7 +7,7 @@ import { prepay } from './fairness.ts';
 import { couldServe, fitBits, isServing, labelsOf, limitsAllow, reserve, setFitBits, slotsOf } from './leases.ts';
 import { keepTask, taskOf } from './live-tasks.ts';
 import { type Activity, activityOf, type FarmNode, FIT, type Job, NONE, type QueueClass, Task } from './model.ts';
-import { isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-nodes.ts';
+import { dropFull, isOpen, isSaturated, listWhenOpen, openHead, unlist } from './open-nodes.ts';
 import { PlacementOrder } from './order.ts';
 import { leastUrgent, makeRoom, notePreemptible } from './preemption.ts';
 import { hasWaiting, highestWaiting, park, unpark } from './queue.ts';
@@ -72,6 +72,7 @@ function fillAlone(farm: FarmState, node: FarmNode): boolean {
     if (next === undefined) return false;
     listWhenOpen(node, next.shared.queueClass);
     if (placeJob(farm, next) !== 'yes') return false;
+    dropFull(next.shared.queueClass);
     if (node.usedSlots >= slotsOf(node) || node.exclusive > 0) return farm.dirtyNodes.length === 1;
   }
   return false;
