@@ -62,6 +62,22 @@ describe('encodeMessage', () => {
     expect(through(decodeCoordinatorMessage, encodeMessage(assign).frames)).toEqual([assign]);
   });
 
+  it('leaves out of an end what its reader fills in, and nothing else', () => {
+    const nothing = { exitCode: null, message: null, outputs: [], started: false, ranForMs: 0, cpuMs: null, peakRamMb: null, logBytes: 0 };
+    const everything = { exitCode: 0, message: 'm', started: true, ranForMs: 1, cpuMs: 0, peakRamMb: 0, logBytes: 2 };
+    const reports: Report[] = [
+      { kind: 'ended', attempt: attempt(0), end: { reason: 'cancelled', ...nothing } },
+      {
+        kind: 'ended',
+        attempt: attempt(1),
+        end: { reason: 'completed', outputs: [{ path: 'a', bytes: 0, blob: 'a'.repeat(64) as BlobId }], ...everything },
+      },
+    ];
+    const { frames } = encodeMessage({ type: 'reports', reports });
+    expect(through(decodeWorkerMessage, frames)).toEqual([{ type: 'reports', reports }]);
+    expect(frames[0]).toContain('{"kind":"ended","attempt":"1.0.1","end":{"reason":"cancelled"}}');
+  });
+
   it('splits what is too large into frames within the limit, in order', () => {
     const reports = Array.from({ length: 12 }, (_, index) => ended(index, 700));
     const { frames, errors } = encodeMessage({ type: 'reports', reports });

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { LIMITS } from '../../shared/limits.ts';
 import {
   type AssignmentGroup,
+  type AttemptEnd,
   type CoordinatorMessage,
   coordinatorMessageSchema,
   countOf,
   type Hello,
   PROTOCOL_VERSION,
+  type Report,
   type WorkerMessage,
   workerMessageSchema,
 } from '../../shared/protocol.ts';
@@ -88,7 +90,7 @@ export function encodeMessage(message: LinkMessage): Encoded {
 
 function encodeInto(encoded: Encoded, message: LinkMessage): void {
   if (attemptCount(message) <= LIMITS.attemptsPerMessage) {
-    const text = JSON.stringify(message);
+    const text = textOf(message);
     if (fits(text)) {
       encoded.frames.push(text);
       return;
@@ -98,6 +100,27 @@ function encodeInto(encoded: Encoded, message: LinkMessage): void {
   for (const part of parts) encodeInto(encoded, part);
   if (parts.length === 0)
     encoded.errors.push(`a message "${message.type}"${firstAttempt(message)} is larger than ${LIMITS.messageBytes} bytes`);
+}
+
+function textOf(message: LinkMessage): string {
+  if (message.type !== 'reports') return JSON.stringify(message);
+  return JSON.stringify({ ...message, reports: message.reports.map((report) => (report.kind === 'ended' ? briefly(report) : report)) });
+}
+
+/** An end without what its reader fills in (`attemptEndSchema`), which is most of it where a task was short. */
+function briefly({ kind, attempt, end }: Extract<Report, { kind: 'ended' }>): object {
+  const brief = {
+    reason: end.reason,
+    exitCode: end.exitCode ?? undefined,
+    message: end.message ?? undefined,
+    outputs: end.outputs.length === 0 ? undefined : end.outputs,
+    started: end.started || undefined,
+    ranForMs: end.ranForMs || undefined,
+    cpuMs: end.cpuMs ?? undefined,
+    peakRamMb: end.peakRamMb ?? undefined,
+    logBytes: end.logBytes || undefined,
+  } satisfies Record<keyof AttemptEnd, unknown>;
+  return { kind, attempt, end: brief };
 }
 
 function firstAttempt(message: LinkMessage): string {
