@@ -8,7 +8,7 @@ import type { FarmState } from './state.ts';
 
 /** Looks at the node at `atMs` (steady clock) or earlier. */
 export function scheduleCheck(farm: FarmState, node: FarmNode, atMs: number): void {
-  if (atMs >= node.checkAtMs) return;
+  if (atMs >= (node.checkAtMs ?? Number.POSITIVE_INFINITY)) return;
   node.checkAtMs = atMs;
   const heap = farm.deadlines;
   const entry = { atMs, node };
@@ -40,7 +40,7 @@ export function takeDue(farm: FarmState, elapsedMs: number): FarmNode | undefine
   if (due === undefined || due > elapsedMs) return undefined;
   const node = farm.deadlines[0]?.node;
   removeFirst(farm);
-  if (node !== undefined) node.checkAtMs = Number.POSITIVE_INFINITY;
+  if (node !== undefined) node.checkAtMs = null;
   return node;
 }
 

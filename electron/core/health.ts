@@ -3,7 +3,7 @@ import { END_REASONS, type EndReason } from '../../shared/job.ts';
 import type { NodeHealth } from '../../shared/node.ts';
 import { scheduleCheck } from './deadlines.ts';
 import { couldServe } from './leases.ts';
-import { type Activity, activityOf, type FarmNode, type Job, type Task } from './model.ts';
+import { type Activity, activityOf, type FarmNode, type Job, NONE, type Task } from './model.ts';
 import { rowOfNode } from './rows.ts';
 import { type FarmState, markNode, nodeChanged } from './state.ts';
 
@@ -30,7 +30,7 @@ export function noteCompleted(farm: FarmState, node: FarmNode, task: Task): void
   for (const id of task.avoid) if (id !== node.id) convict(farm, farm.nodes.get(id), task, node);
   const wasSuspect = node.failedJob !== null || node.convictions.length > 0;
   node.failedJob = null;
-  if (++node.completedSince >= ACQUIT_AFTER && node.convictions.length > 0) node.convictions.length = 0;
+  if (++node.completedSince >= ACQUIT_AFTER) node.convictions = NONE;
   const isWellAgain = node.unhealthyUntilMs === 0 && node.strikes > 0;
   if (isWellAgain) {
     node.strikes = 0;
@@ -45,7 +45,7 @@ export function noteCompleted(farm: FarmState, node: FarmNode, task: Task): void
 export function recoverHealth(farm: FarmState, node: FarmNode, health: NodeHealth): void {
   node.strikes = health.strikes;
   node.probation = health.probation;
-  node.convictions.push(...health.convictions);
+  node.convictions = health.convictions;
   node.completedSince = health.completedSince;
   node.failedJob = health.failedJob as JobId | null;
   node.healthReason = health.reason;
@@ -82,9 +82,10 @@ function convict(farm: FarmState, node: FarmNode | undefined, task: Task, comple
   const name = `${task.job.id}.${task.index}`;
   if (node === undefined || node.convictions.includes(name)) return;
   node.completedSince = 0;
-  node.convictions.push(name);
+  node.convictions = [...node.convictions, name];
   if (node.convictions.length >= CONVICTIONS) {
-    const tasks = node.convictions.splice(0).join(' and ');
+    const tasks = node.convictions.join(' and ');
+    node.convictions = NONE;
     sicken(farm, node, `tasks ${tasks} failed here and completed elsewhere, the last on ${completedOn.description.name}`);
   }
   healthChanged(farm, node);

@@ -336,7 +336,7 @@ function checkDependencies(farm: FarmState, found: string[]): void {
 function checkDeadlines(farm: FarmState, found: string[]): void {
   const entries = new Set(farm.deadlines.filter(({ atMs, node }) => atMs === node.checkAtMs).map(({ node }) => node));
   for (const node of farm.nodes.values()) {
-    if (node.checkAtMs !== Number.POSITIVE_INFINITY && !entries.has(node)) found.push(`node ${node.id} has lost its deadline`);
-    if (node.checkAtMs > nextCheck(farm, node)) found.push(`node ${node.id} would be looked at too late`);
+    if (node.checkAtMs !== null && !entries.has(node)) found.push(`node ${node.id} has lost its deadline`);
+    if ((node.checkAtMs ?? Number.POSITIVE_INFINITY) > nextCheck(farm, node)) found.push(`node ${node.id} would be looked at too late`);
   }
 }

@@ -159,12 +159,19 @@ export interface SharedPolicy {
   jobs: number;
 }
 
-/** A job that has not ended. Kept small: a farm can hold a million of them. */
+/** A job that has not ended. Kept small: a farm can hold a million of them. What is looked at first is together at the front of its memory. */
 export class Job {
   readonly id: JobId;
+  /** Among those of its owner and priority, ascending: its id, unless a person has moved it. */
+  position: number;
+  /** The lane that has its valid entry. */
+  lane: Lane | null;
+  readonly taskCount: number;
+  /** The task of a job that has just one, from its first assignment to its end. */
+  task: Task | null;
+  activity: Activity | null;
   readonly owner: Owner;
   shared: SharedPolicy;
-  readonly taskCount: number;
   /** Wall clock, in parts that are small enough to lie in the object itself: a number that is not is an object more for the collector. */
   private readonly submittedHigh: number;
   private readonly submittedLow: number;
@@ -173,18 +180,11 @@ export class Job {
   private startedAfterMs: number | null;
   state: JobState;
   priority: number;
-  /** Among those of its owner and priority, ascending: its id, unless a person has moved it. */
-  position: number;
   held: boolean;
   input: BlobId | null;
   inputReady: boolean;
   /** Tasks from here on never left QUEUED, but for those in `Activity.skipped`. */
   cursor: number;
-  /** The lane that has its valid entry. */
-  lane: Lane | null;
-  /** The task of a job that has just one, from its first assignment to its end. */
-  task: Task | null;
-  activity: Activity | null;
 
   constructor(id: JobId, owner: Owner, shared: SharedPolicy, taskCount: number, submittedAt: number) {
     this.id = id;
@@ -362,18 +362,56 @@ export interface GpuSlot {
 /** Bits of `QueueClass.fit`. */
 export const FIT = { no: 1, yes: 2, listed: 4 } as const;
 
+/** A machine of the farm. What every placement and every end looks at is together at the front of its memory. */
 export class FarmNode {
   readonly id: NodeId;
   /** Its place in each class's `fit`; used again once the node is gone. Of a node that is not on the farm: none. */
   ordinal = -1;
-  description: NodeDescription;
-  carrier: NodeRow['carrier'];
+  /** Its attempts, oldest first. */
+  readonly tasks: Task[] = [];
+  /** It is among the farm's `dirtyNodes`. */
+  isDirty = false;
+  presence: Presence = 'offline';
+  /** UNHEALTHY until then (steady clock); 0 when healthy. */
+  unhealthyUntilMs = 0;
   adminAvailability: NodeRow['adminAvailability'] = 'available';
   ownerAvailability: Availability;
+  /** The class that it is kept free for; no other is placed here. */
+  earmark: QueueClass | null = null;
+  /** What of its description is asked for at every placement. */
+  cpuMilli = 0;
+  ramMb = 0;
+  diskMb = 0;
+  maxParallel = 0;
+  zone = '';
+  usedCpuMilli = 0;
+  usedRamMb = 0;
+  usedDiskMb = 0;
+  usedSlots = 0;
+  /** Attempts on it that want it for themselves: 0 or 1. */
+  exclusive = 0;
+  /** True while it holds more than it has, because its description shrank. */
+  shrunk = false;
+  /** Of `images`, the one that started last: the next attempt mostly has the same. */
+  newestImage: string | null = null;
+  /** Steady clock; when its entry in the deadlines is due; null: it has none. */
+  checkAtMs: number | null = null;
+  announced = 0;
+  /** Cool-downs since it was last known to be well. */
+  strikes = 0;
+  probation = false;
+  /** Tasks that failed here and completed elsewhere; forgotten after some completions in a row. */
+  convictions: readonly string[] = NONE;
+  completedSince = 0;
+  /** The job whose task failed here last, with nothing completed since. */
+  failedJob: JobId | null = null;
+  healthReason: string | null = null;
+
+  description: NodeDescription;
+  carrier: NodeRow['carrier'];
   registeredAt: number;
   lastSeenAt: number;
   lastSeenMs = 0;
-  presence: Presence = 'offline';
   /** Steady clock; the end of the grace. */
   graceUntilMs = 0;
   /** True from a start of the coordinator until the node speaks. */
@@ -384,52 +422,12 @@ export class FarmNode {
   cached: ReadonlySet<BlobId> = NO_BLOBS;
   /** Images that started here; bounded. */
   readonly images = new Set<string>();
-  /** Of these, the one that started last: the next attempt mostly has the same. */
-  newestImage: string | null = null;
-
-  /** Its attempts, oldest first. */
-  readonly tasks: Task[] = [];
-  /** It is among the farm's `dirtyNodes`. */
-  isDirty = false;
   readonly stopping = new Map<AttemptId, StoppingLease>();
-  /** What of its description is asked for at every placement. */
-  zone = '';
-  cpuMilli = 0;
-  ramMb = 0;
-  diskMb = 0;
-  maxParallel = 0;
-  usedCpuMilli = 0;
-  usedRamMb = 0;
-  usedDiskMb = 0;
-  usedSlots = 0;
-  /** Attempts on it that want it for themselves: 0 or 1. */
-  exclusive = 0;
-  /** The class that it is kept free for; no other is placed here. */
-  earmark: QueueClass | null = null;
   gpus: GpuSlot[] = [];
   /** Attempts that hold GPUs of which a restart forgot which. */
   unknownGpus = 0;
-  /** True while it holds more than it has, because its description shrank. */
-  shrunk = false;
-
-  /** UNHEALTHY until then (steady clock); 0 when healthy. */
-  unhealthyUntilMs = 0;
-  /** Cool-downs since it was last known to be well. */
-  strikes = 0;
-  probation = false;
-  /** Tasks that failed here and completed elsewhere; forgotten after some completions in a row. */
-  readonly convictions: string[] = [];
-  completedSince = 0;
-  /** The job whose task failed here last, with nothing completed since. */
-  failedJob: JobId | null = null;
-  healthReason: string | null = null;
-
   /** Steady clock; when its refusals lapse (`Refusal`), ascending by itself because each lasts equally long. */
   readonly refusalLapsesMs: number[] = [];
-
-  /** Steady clock; when its entry in the deadlines is due. */
-  checkAtMs = Number.POSITIVE_INFINITY;
-  announced = 0;
 
   constructor(description: NodeDescription, carrier: NodeRow['carrier'], registeredAt: number) {
     this.id = description.id;

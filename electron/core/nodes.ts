@@ -133,7 +133,7 @@ export function nodeRemoved(farm: FarmState, event: EventOf<'node-removed'>): vo
   goOffline(farm, node, 'it was removed from the farm');
   setCached(farm, node, []);
   forgetNode(farm, node);
-  node.checkAtMs = Number.POSITIVE_INFINITY;
+  node.checkAtMs = null;
   farm.nodes.delete(node.id);
   farm.freeOrdinals.push(node.ordinal);
   farm.effects.push({ type: 'remove-node', node: node.id }, { type: 'disconnect', node: node.id, reason: 'it was removed from the farm' });
