@@ -31,3 +31,22 @@ test('it holds what a map of indices would hold, whatever comes and goes', () =>
     }),
   );
 });
+
+test('whoever goes costs a look at a few others, however many indices follow each other', () => {
+  let looks = 0;
+  const table = new TaskTable<{ readonly index: number }>();
+  const add = (index: number) =>
+    table.add({
+      get index() {
+        looks++;
+        return index;
+      },
+    });
+  for (let index = 0; index < 1_000; index++) add(index);
+  looks = 0;
+  for (let index = 0; index < 1_000; index++) {
+    table.delete(index);
+    add(1_000 + index);
+  }
+  expect(looks).toBeLessThan(10_000);
+});

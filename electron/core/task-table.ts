@@ -45,10 +45,18 @@ function emptySlots(length: number): null[] {
   return new Array<null>(length).fill(null);
 }
 
-/** Indices that follow each other go to neighbouring slots. @returns the slot of the task, or the free one where it would be */
+/**
+ * Fibonacci hashing: indices that follow each other, as those do that run at once, go far apart. Side by side they would be one run of
+ * neighbours, all of which are looked at when one of them goes.
+ */
+function homeOf<Task>(slots: Slots<Task>, index: number): number {
+  return Math.imul(index, 0x9e37_79b1) >>> (Math.clz32(slots.length) + 1);
+}
+
+/** @returns the slot of the task, or the free one where it would be */
 function find<Task extends { readonly index: number }>(slots: Slots<Task>, index: number): number {
   const mask = slots.length - 1;
-  let at = index & mask;
+  let at = homeOf(slots, index);
   for (let task = slots[at]; task !== null && task?.index !== index; task = slots[at]) at = (at + 1) & mask;
   return at;
 }
@@ -65,7 +73,7 @@ function remove<Task extends { readonly index: number }>(slots: Slots<Task>, fro
   for (let at = (gap + 1) & mask; ; at = (at + 1) & mask) {
     const task = slots[at] as Task | null;
     if (task === null) return;
-    if (((at - task.index) & mask) < ((at - gap) & mask)) continue;
+    if (((at - homeOf(slots, task.index)) & mask) < ((at - gap) & mask)) continue;
     slots[gap] = task;
     slots[at] = null;
     gap = at;
