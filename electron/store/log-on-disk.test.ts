@@ -65,6 +65,17 @@ test('it is carried too while small turns wait for the disk on the spot', async 
   expect(tasksWithoutLog()).toBe(20 * TASKS);
 });
 
+test('it is not closed under a sync, nor while it is carried', async () => {
+  for (let id = 1; id <= 25; id++) {
+    commitJob(id);
+    if (id < 25) store.syncNow();
+  }
+  const synced = store.sync();
+  await store.close();
+  await synced;
+  expect(tasksWithoutLog()).toBe(25 * TASKS);
+});
+
 test('what is read while it is carried keeps the log, and loses nothing', async () => {
   commitJob(1);
   await store.sync();

@@ -27,6 +27,8 @@ export class LogOnDisk {
   readonly #logger: Logger;
   #log: number | undefined;
   #pages = 0;
+  /** A sync that is going on. */
+  #syncing: Promise<void> | undefined;
   #carrying: Promise<void> | undefined;
   #thread: Worker | undefined;
   /** A sync has failed: what can be read of the log may never have reached the disk, and a second sync would not say so. */
@@ -46,11 +48,14 @@ export class LogOnDisk {
 
   /** Brings all that is committed to the disk, in a thread; and when the log is long, waits until it is carried into the database. */
   async sync(): Promise<void> {
+    this.#syncing = sync(this.#open());
     try {
-      await sync(this.#open());
+      await this.#syncing;
     } catch (error) {
       this.#isDoubtful = true;
       throw error;
+    } finally {
+      this.#syncing = undefined;
     }
     // Meanwhile nothing is committed, so that all of the log can be carried, and the next commit begins it anew.
     if (this.#pages >= CHECKPOINT_PAGES) await this.#carry();
@@ -75,12 +80,13 @@ export class LogOnDisk {
     this.#isDoubtful = false;
   }
 
-  /** Ends its thread, and only then calls `closeDatabase`: at once where nothing is being carried. */
+  /** Closes the database when nothing goes on any more: at once where nothing does. */
   async close(closeDatabase: () => void): Promise<void> {
+    if (this.#syncing !== undefined) await this.#syncing.catch(() => undefined);
     if (this.#carrying !== undefined) await this.#carrying;
-    closeDatabase();
     if (this.#log !== undefined) closeSync(this.#log);
     this.#log = undefined;
+    closeDatabase();
     await this.#thread?.terminate();
   }
 
