@@ -344,8 +344,9 @@ export function jobValues(row: JobRow): Cell[] {
   ];
 }
 
-function writeCounts(counts: TaskCounts): string {
-  return `[${STATE_WORDS.map((word) => counts[word]).join(',')}]`;
+/** In the order of their codes; word by word, because a list made for each of a million rows costs as much as the rest of it. */
+function writeCounts({ SUBMITTED, QUEUED, ASSIGNED, RUNNING, COMPLETED, FAILED, TIMED_OUT, CANCELLED }: TaskCounts): string {
+  return `[${SUBMITTED},${QUEUED},${ASSIGNED},${RUNNING},${COMPLETED},${FAILED},${TIMED_OUT},${CANCELLED}]`;
 }
 
 /** What search compares: the name in lower case of all scripts, which SQLite's own LIKE does not do. */

@@ -41,7 +41,8 @@ export function createWriter(database: DatabaseSync): Writer {
       statements.begin.run();
       try {
         for (const { job } of batch.specs) if (job >= next) next = (job + 1) as JobId;
-        if (next !== nextJob) statements.setMeta.run(String(next), 'next_job');
+        // As long as no job is removed, the jobs themselves tell which id comes next.
+        if (batch.removedJobs.length > 0) statements.setMeta.run(String(next), 'next_job');
         saveJobs({ statements, specs, numberOf }, batch);
         for (const { job, input, bytes } of batch.inputs) specs.setInput(job, input, bytes);
         for (const { job, decision } of batch.canaries) specs.setCanary(job, decision);
@@ -119,7 +120,9 @@ function loadNames(database: DatabaseSync) {
 }
 
 function loadNextJob(database: DatabaseSync): JobId {
-  return Number(database.prepare("SELECT value FROM meta WHERE key = 'next_job'").get()?.value) as JobId;
+  const stored = Number(database.prepare("SELECT value FROM meta WHERE key = 'next_job'").get()?.value);
+  const newest = Number(database.prepare('SELECT max(id) AS newest FROM job').get()?.newest ?? 0);
+  return Math.max(stored, newest + 1) as JobId;
 }
 
 interface Tools {

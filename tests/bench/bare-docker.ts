@@ -14,7 +14,7 @@ export interface BareDocker {
   run(command: readonly string[]): Promise<number>;
   /** As `run`, with its output written to a file. */
   runLogged(command: readonly string[], file: string): Promise<number>;
-  /** Resolves when no container of Lanyard is left but warm holders. */
+  /** Resolves when no container of Lanyard is left but warm holders, and what was there before. */
   untilIdle(): Promise<void>;
 }
 
@@ -51,6 +51,9 @@ export function createBareDocker(image: string, folder: string): BareDocker {
         owner: { farm: 'bare', node: 'bare' },
       }),
     );
+  const attempts = () => docker.listContainers({ all: true, filters: { label: ['lanyard.attempt'] } });
+  // What a run left behind that was killed, nobody removes.
+  const earlier = attempts().then((left) => new Set(left.map(({ Id }) => Id)));
   return {
     async run(command) {
       const begin = performance.now();
@@ -78,9 +81,10 @@ export function createBareDocker(image: string, folder: string): BareDocker {
       return tookMs;
     },
     async untilIdle() {
+      const ignored = await earlier;
       for (;;) {
-        const left = await docker.listContainers({ all: true, filters: { label: ['lanyard.attempt'] } });
-        if (left.length === 0) return;
+        const left = await attempts();
+        if (left.every(({ Id }) => ignored.has(Id))) return;
         await pause(IDLE_POLL_MS);
       }
     },
