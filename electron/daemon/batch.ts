@@ -1,4 +1,4 @@
-import { type JobId, taskId } from '../../shared/ids.ts';
+import { type JobId, type TaskId, taskId } from '../../shared/ids.ts';
 import type { JobRow, OwnerRow, TaskRow } from '../../shared/job.ts';
 import type { NodeRow } from '../../shared/node.ts';
 import type { CoordinatorEffect } from '../core/effects.ts';
@@ -17,7 +17,7 @@ export interface BatchBuilder {
 
 export function createBatchBuilder(): BatchBuilder {
   let jobs = new Map<JobId, JobRow>();
-  let tasks = new Map<string, TaskRow>();
+  let tasks = new Map<JobId | TaskId, TaskRow>();
   let nodes = new Map<string, NodeRow>();
   let owners = new Map<string, OwnerRow>();
   let lists = emptyLists();
@@ -29,7 +29,7 @@ export function createBatchBuilder(): BatchBuilder {
           jobs.set(effect.row.id, effect.row);
           break;
         case 'save-task':
-          tasks.set(taskId(effect.row.job, effect.row.index), effect.row);
+          tasks.set(keyOf(effect.row), effect.row);
           break;
         case 'save-attempt':
           lists.attempts.push(effect.row);
@@ -69,6 +69,11 @@ export function createBatchBuilder(): BatchBuilder {
       return batch;
     },
   };
+}
+
+/** Of the first task of a job, which most often is the only one, the job's own number: a text for each would cost more than all else here. */
+function keyOf({ job, index }: TaskRow): JobId | TaskId {
+  return index === 0 ? job : taskId(job, index);
 }
 
 type Mutable<T> = { [Key in keyof T]: T[Key] extends readonly (infer Item)[] ? Item[] : T[Key] };
