@@ -2,6 +2,7 @@ import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FarmId } from '../../shared/ids.ts';
 import { batch, newJob, silent, taskRow } from '../../tests/fakes/store-rows.ts';
@@ -63,6 +64,18 @@ test('it is carried too while small turns wait for the disk on the spot', async 
   }
   await store.close();
   expect(tasksWithoutLog()).toBe(20 * TASKS);
+});
+
+test('it is carried without the thread, where that ends', async () => {
+  const end = (thread: Worker) => void thread.terminate();
+  process.on('worker', end);
+  for (let id = 1; id <= 25; id++) {
+    commitJob(id);
+    await store.sync();
+  }
+  process.off('worker', end);
+  expect(tasksWithoutLog()).toBeGreaterThan(0);
+  expect(warnings).toEqual(['the log of the database was not carried into it by its thread']);
 });
 
 test('it is not closed under a sync, nor while it is carried', async () => {

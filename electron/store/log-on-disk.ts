@@ -14,6 +14,8 @@ const CHECKPOINT_PAGES = 4_096;
 const PAGES_OF_COMMIT = 8;
 const ROWS_OF_PAGE = 16;
 
+const THREAD_ENDED = 'it has ended';
+
 const sync = promisify(fdatasync);
 
 /**
@@ -96,36 +98,46 @@ export class LogOnDisk {
   }
 
   #carry(): Promise<void> {
-    this.#carrying ??= this.#askThread().finally(() => {
+    this.#carrying ??= this.#carryOrWarn().finally(() => {
       this.#carrying = undefined;
     });
     return this.#carrying;
   }
 
-  /** A log that cannot be carried now is carried later: nothing is lost but room. */
-  async #askThread(): Promise<void> {
+  /** A log that cannot be carried now is carried later: nothing is lost but room. Where no thread can do it, it is done here. */
+  async #carryOrWarn(): Promise<void> {
     this.#pages = 0;
-    this.#thread ??= this.#start();
+    let failure = await this.#carryInThread();
+    try {
+      if (failure === THREAD_ENDED) this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      failure = (error as Error).message;
+    }
+    if (failure !== null)
+      this.#logger.warn('the log of the database was not carried into it by its thread', { path: this.#path, error: failure });
+  }
+
+  /** @returns what went wrong, or null */
+  #carryInThread(): Promise<string | null> {
+    this.#thread ??= this.#startThread();
     const thread = this.#thread;
-    thread.ref();
-    const failure = await new Promise<string | null>((resolve) => {
-      const ended = () => resolve('its thread has ended');
+    return new Promise((resolve) => {
+      const ended = () => resolve(THREAD_ENDED);
+      thread.ref();
       thread.once('exit', ended);
-      thread.once('message', (answer: string | null) => {
+      thread.once('message', (failure: string | null) => {
         thread.off('exit', ended);
-        resolve(answer);
+        thread.unref();
+        resolve(failure);
       });
       thread.postMessage(this.#path);
     });
-    thread.unref();
-    if (failure !== null) this.#logger.warn('the log of the database could not be carried into it', { path: this.#path, error: failure });
   }
 
-  #start(): Worker {
+  #startThread(): Worker {
     const thread = startThread('store/checkpoint-thread.ts', 'checkpoint-thread.js');
-    thread.once('exit', () => {
+    return thread.once('exit', () => {
       this.#thread = undefined;
     });
-    return thread;
   }
 }
