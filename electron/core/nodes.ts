@@ -217,6 +217,7 @@ function goOffline(farm: FarmState, node: FarmNode, why: string): void {
   for (const task of [...node.tasks]) loseAttempt(farm, task, 'node-lost', why);
   for (const attempt of [...node.stopping.keys()]) dropLease(farm, node, attempt);
   farm.effects.push({ type: 'save-node', row: rowOfNode(farm, node) });
+  noteNodeChanged(farm, node);
   nodeChanged(farm, node);
 }
 

@@ -99,10 +99,16 @@ export function meetNodes(farm: FarmState, queueClass: QueueClass): void {
   for (const node of farm.nodes.values()) listWhenOpen(node, queueClass);
 }
 
-/** A node came, left or changed what it is: jobs that nobody could serve get another chance. */
+/**
+ * A node came, left or changed what it is: jobs that nobody could serve get another chance, and so does what waits for another node
+ * than the one that it failed on.
+ */
 export function noteNodeChanged(farm: FarmState, node: FarmNode): void {
   markNode(farm, node);
-  for (const queueClass of farm.classes.values()) unpark(farm, queueClass);
+  for (const queueClass of farm.classes.values()) {
+    unpark(farm, queueClass);
+    if (hasWaiting(queueClass)) markClass(farm, queueClass);
+  }
 }
 
 /** The node says anew what it is: whether it fits is found out again. */
