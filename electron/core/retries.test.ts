@@ -61,21 +61,11 @@ describe('a task that failed', () => {
     expect(world.assigned()).toEqual([`1.0.2@${other}`]);
   });
 
-  test.each(['paused', 'draining'] as const)(
-    'goes back to its node when the other that could serve it, and was busy, is %s',
-    (availability) => {
-      const world = new TestFarm();
-      world.join('ash', { maxParallel: 1 });
-      world.join('birch', { maxParallel: 1 });
-      world.submit(1, { taskCount: 2 });
-      const failed = world.nodeOf('1.0.1');
-      world.end('1.0.1', 'exit');
-      world.turn({ type: 'node-admin', node: world.nodeOf('1.1.1'), availability });
-      expect(world.assigned()).toEqual([`1.0.2@${failed}`]);
-    },
-  );
-
-  test('goes back to its node when the other that could serve it, and was busy, is lost', () => {
+  test.each<[string, (node: NodeId) => CoordinatorEvent]>([
+    ['paused', (node) => ({ type: 'node-admin', node, availability: 'paused' })],
+    ['draining', (node) => ({ type: 'node-admin', node, availability: 'draining' })],
+    ['lost', (node) => ({ type: 'node-goodbye', node })],
+  ])('goes back to its node when the other that could serve it, and was busy, is %s', (_, change) => {
     const world = new TestFarm();
     world.join('ash', { maxParallel: 1 });
     world.join('birch', { maxParallel: 1 });
@@ -84,7 +74,7 @@ describe('a task that failed', () => {
     const failed = world.nodeOf('1.0.1');
     world.end('1.0.1', 'exit');
     expect(world.assigned()).toEqual([]);
-    world.turn({ type: 'node-goodbye', node: world.nodeOf('2.0.1') });
+    world.turn(change(world.nodeOf('2.0.1')));
     expect(world.assigned()).toEqual([`1.0.2@${failed}`]);
   });
 
