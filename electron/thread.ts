@@ -13,3 +13,16 @@ export function startThread(source: string, built: string): Worker {
   worker.stderr.resume();
   return worker.on('error', () => undefined);
 }
+
+/** Asks a thread that answers one message after the other. @returns undefined when it has ended instead */
+export function askThread<Answer>(thread: Worker, question: unknown): Promise<Answer | undefined> {
+  return new Promise((resolve) => {
+    const end = (answer: Answer | undefined) => {
+      thread.off('message', end).off('exit', onExit);
+      resolve(answer);
+    };
+    const onExit = () => end(undefined);
+    thread.on('message', end).on('exit', onExit);
+    thread.postMessage(question);
+  });
+}

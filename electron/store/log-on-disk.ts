@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import type { Logger } from '../ports/system.ts';
-import { startThread } from '../thread.ts';
+import { askThread, startThread } from '../thread.ts';
 
 /**
  * Pages in the log (4 KiB each), as far as they can be told, before they are carried into the database: enough that rows which change
@@ -13,8 +13,6 @@ const CHECKPOINT_PAGES = 4_096;
 /** What a commit writes to the log, as a rule at most: some pages, and one more for each so many rows. */
 const PAGES_OF_COMMIT = 8;
 const ROWS_OF_PAGE = 16;
-
-const THREAD_ENDED = 'it has ended';
 
 const sync = promisify(fdatasync);
 
@@ -50,8 +48,8 @@ export class LogOnDisk {
 
   /** Brings all that is committed to the disk, in a thread; and when the log is long, waits until it is carried into the database. */
   async sync(): Promise<void> {
-    this.#syncing = sync(this.#open());
     try {
+      this.#syncing = sync(this.#open());
       await this.#syncing;
     } catch (error) {
       this.#isDoubtful = true;
@@ -107,31 +105,19 @@ export class LogOnDisk {
   /** A log that cannot be carried now is carried later: nothing is lost but room. Where no thread can do it, it is done here. */
   async #carryOrWarn(): Promise<void> {
     this.#pages = 0;
-    let failure = await this.#carryInThread();
+    this.#thread ??= this.#startThread();
+    const thread = this.#thread;
+    thread.ref();
+    let failure = await askThread<string | null>(thread, this.#path);
+    thread.unref();
     try {
-      if (failure === THREAD_ENDED) this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      if (failure === undefined) this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
     } catch (error) {
       failure = (error as Error).message;
     }
-    if (failure !== null)
-      this.#logger.warn('the log of the database was not carried into it by its thread', { path: this.#path, error: failure });
-  }
-
-  /** @returns what went wrong, or null */
-  #carryInThread(): Promise<string | null> {
-    this.#thread ??= this.#startThread();
-    const thread = this.#thread;
-    return new Promise((resolve) => {
-      const ended = () => resolve(THREAD_ENDED);
-      thread.ref();
-      thread.once('exit', ended);
-      thread.once('message', (failure: string | null) => {
-        thread.off('exit', ended);
-        thread.unref();
-        resolve(failure);
-      });
-      thread.postMessage(this.#path);
-    });
+    if (failure === null) return;
+    const error = failure ?? 'it has ended';
+    this.#logger.warn('the log of the database was not carried into it by its thread', { path: this.#path, error });
   }
 
   #startThread(): Worker {

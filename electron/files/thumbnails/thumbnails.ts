@@ -7,7 +7,7 @@ import type { BlobId } from '../../../shared/ids.ts';
 import { LIMITS } from '../../../shared/limits.ts';
 import type { Blobs, ThumbnailSize, Thumbnails } from '../../ports/files.ts';
 import type { Logger } from '../../ports/system.ts';
-import { startThread } from '../../thread.ts';
+import { askThread, startThread } from '../../thread.ts';
 import type { Answer, Wish } from './worker.ts';
 
 /** The longer side, in pixels. */
@@ -175,19 +175,14 @@ class ThumbnailFolder implements Thumbnails {
 /** What the thread answers; `isOver`: it will answer nothing more. */
 type Outcome = { readonly bytes: Uint8Array<ArrayBuffer> } | { readonly problem: string; readonly isOver: boolean };
 
-function answered(worker: Worker, wish: Wish, timeoutMs: number): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const end = (outcome: Outcome) => {
-      clearTimeout(timer);
-      worker.off('message', onMessage).off('exit', onExit);
-      resolve(outcome);
-    };
-    const onMessage = (answer: Answer) => end('bytes' in answer ? answer : { ...answer, isOver: false });
-    const onExit = () => end({ problem: 'the decoder ended', isOver: true });
-    const timer = setTimeout(() => end({ problem: `it was not read within ${timeoutMs} ms`, isOver: true }), timeoutMs);
-    worker.on('message', onMessage).on('exit', onExit);
-    worker.postMessage(wish);
-  });
+async function answered(worker: Worker, wish: Wish, timeoutMs: number): Promise<Outcome> {
+  const late = Promise.withResolvers<'late'>();
+  const timer = setTimeout(late.resolve, timeoutMs, 'late');
+  const answer = await Promise.race([askThread<Answer>(worker, wish), late.promise]);
+  clearTimeout(timer);
+  if (answer === 'late') return { problem: `it was not read within ${timeoutMs} ms`, isOver: true };
+  if (answer === undefined) return { problem: 'the decoder ended', isOver: true };
+  return 'bytes' in answer ? answer : { ...answer, isOver: false };
 }
 
 function noPicture(problem: string): LanyardError {
