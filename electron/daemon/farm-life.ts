@@ -56,7 +56,12 @@ export class FarmLife {
     this.turns.add(write);
   }
 
-  /** Resolves when all that was posted so far is on disk; rejects when it cannot be written. */
+  /** See `Turns.stored`. */
+  stored(): Promise<void> {
+    return this.turns.stored();
+  }
+
+  /** See `Turns.settled`. */
   settled(): Promise<void> {
     return this.turns.settled();
   }

@@ -70,7 +70,7 @@ export class Submissions {
     try {
       for (const spec of specs) {
         if (clock.elapsedMs() - begunMs > SLICE_MS) {
-          await life.settled();
+          await life.stored();
           [stored, isAllStored, begunMs] = [results.length, false, clock.elapsedMs()];
         }
         if (spec.afterTasks.length > 0 && !isAllStored) {
@@ -79,7 +79,7 @@ export class Submissions {
         }
         results.push(this.tryEnter(spec, by, spec.input === undefined ? null : (inputs.get(spec.input) ?? null)));
       }
-      await life.settled();
+      await life.stored();
       return results;
     } catch (error) {
       if (stored === 0 || !(error instanceof LanyardError)) throw error;
@@ -130,7 +130,7 @@ export class Submissions {
     }
     // All were checked, so all are taken, in one turn: they are stored together or not at all.
     for (const one of accepted) this.take(one);
-    await this.life.settled();
+    await this.life.stored();
     return accepted.map(({ job }) => this.reader.mustView(job.id));
   }
 
@@ -171,7 +171,7 @@ export class Submissions {
   private async accept(spec: JobSpec, by: Identity, inputBytes: number | null, inputReady: boolean): Promise<JobView> {
     if (spec.afterTasks.length > 0) await this.life.allSettled();
     const job = this.enter(spec, by, inputBytes, inputReady);
-    await this.life.settled();
+    await this.life.stored();
     return this.reader.mustView(job);
   }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turnOver } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FarmId, JobId } from '../../shared/ids.ts';
 import { jobSpecSchema } from '../../shared/job.ts';
 import { LIMITS } from '../../shared/limits.ts';
@@ -118,6 +118,47 @@ test('the end waits for a turn on its way, and for what was posted meanwhile', a
   await turnOver();
   await expect(submit(1)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   expect(happened.filter((what) => what.startsWith('perform'))).toEqual(['perform 100', 'perform 1']);
+});
+
+describe('whoever only waits for the disk', () => {
+  test('goes on before what follows from a larger turn is done, and whoever waits for that too after it', async () => {
+    const all = submit(100).then(() => happened.push('settled'));
+    const stored = turns.stored().then(() => happened.push('stored'));
+    await turnOver();
+    disk[0]?.resolve();
+    await stored;
+    expect(happened).toEqual(['commit 100', 'on disk', 'stored']);
+    expect(turns.isSettled).toBe(false);
+    await all;
+    expect(happened.slice(3)).toEqual(['perform 100', 'settled']);
+    expect(turns.isSettled).toBe(true);
+  });
+
+  test('sees the end do what is left to do, once, before what came meanwhile', async () => {
+    const all = submit(100);
+    const stored = turns.stored();
+    await turnOver();
+    disk[0]?.resolve();
+    await stored;
+    const more = submit(1);
+    turns.stop();
+    await Promise.all([all, more]);
+    await turnOver();
+    expect(happened).toEqual(['commit 100', 'on disk', 'perform 100', 'commit 1', 'on disk at once', 'perform 1']);
+  });
+
+  test('has what it waited for when the next event ends this life of the farm; what follows is left to the next', async () => {
+    const all = submit(100);
+    const stored = turns.stored();
+    await turnOver();
+    disk[0]?.resolve();
+    await stored;
+    turns.post({ type: 'job-submitted', job: undefined as never });
+    await expect(all).rejects.toThrow(TypeError);
+    await turnOver();
+    expect(happened).toEqual(['commit 100', 'on disk']);
+    expect(failures).toHaveLength(1);
+  });
 });
 
 test('a turn places so much and the next the rest, with nothing else happening meanwhile', async () => {

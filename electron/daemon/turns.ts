@@ -21,9 +21,11 @@ export interface Turns {
   post(event: CoordinatorEvent, add?: (batch: BatchBuilder) => void): readonly CoordinatorEffect[];
   /** Writes what the core knows nothing of, with this turn. */
   add(write: (batch: BatchBuilder) => void): void;
-  /** False while something that was posted is not on disk yet. */
+  /** False while something that was posted is not on disk yet, or not all that follows from it is done. */
   readonly isSettled: boolean;
-  /** Resolves when all that was posted so far is on disk; rejects when it cannot be written. */
+  /** Resolves when all that was posted so far is on disk; rejects when it cannot be written. What follows from it may not be done yet. */
+  stored(): Promise<void>;
+  /** As `stored`, and what follows from it is done. */
   settled(): Promise<void>;
   /** Commits what is pending, waits for the disk on the spot, and takes no more events. */
   stop(): void;
@@ -44,27 +46,26 @@ export interface TurnsOptions {
  */
 const FEW_ROWS = 16;
 
-interface Waiter {
-  resolve(): void;
-  reject(error: Error): void;
-}
-
 /** What is done about a turn once it is on disk. */
 interface Turn {
-  readonly effects: readonly CoordinatorEffect[];
-  readonly waiters: readonly Waiter[];
+  readonly effects: CoordinatorEffect[];
+  readonly stored: PromiseWithResolvers<void>[];
+  readonly settled: PromiseWithResolvers<void>[];
 }
+
+const emptyTurn = (): Turn => ({ effects: [], stored: [], settled: [] });
 
 export function startTurns(options: TurnsOptions): Turns {
   const { farm, store, clock } = options;
   const batch = createBatchBuilder();
-  let pending: CoordinatorEffect[] = [];
-  let waiters: Waiter[] = [];
+  let pending = emptyTurn();
   /** Something was posted that no turn has committed yet. */
   let isDue = false;
   let scheduled: NodeJS.Immediate | undefined;
   /** Committed, and not on disk yet. */
   let onItsWay: Turn | undefined;
+  /** On disk, and about to be performed. */
+  let landed: Turn | undefined;
   let armed: { readonly at: number; readonly dispose: Dispose } | undefined;
   let failure: Error | undefined;
 
@@ -74,7 +75,7 @@ export function startTurns(options: TurnsOptions): Turns {
     const effects = step(farm, event, now());
     for (const effect of effects) {
       batch.take(effect);
-      pending.push(effect);
+      pending.effects.push(effect);
     }
     return effects;
   };
@@ -82,10 +83,11 @@ export function startTurns(options: TurnsOptions): Turns {
   const reject = (error: Error) => {
     failure = error;
     armed?.dispose();
-    const rejected = [...(onItsWay?.waiters ?? []), ...waiters];
+    for (const turn of [onItsWay, landed, pending])
+      for (const waiter of [...(turn?.stored ?? []), ...(turn?.settled ?? [])]) waiter.reject(error);
     onItsWay = undefined;
-    waiters = [];
-    for (const waiter of rejected) waiter.reject(error);
+    landed = undefined;
+    pending = emptyTurn();
   };
 
   const fail = (cause: unknown) => {
@@ -116,23 +118,34 @@ export function startTurns(options: TurnsOptions): Turns {
       return writes === undefined ? 0 : store.commit(writes);
     });
     if (rows === undefined) return;
-    onItsWay = { effects: pending, waiters };
-    pending = [];
-    waiters = [];
-    if (rows === 0) arrived();
-    else if (rows <= FEW_ROWS) arriveNow();
-    else bring(onItsWay);
+    onItsWay = pending;
+    pending = emptyTurn();
+    if (rows > FEW_ROWS) bring(onItsWay);
+    else if (rows > 0) landNow();
+    else land();
   };
 
-  const arriveNow = () => {
+  /** Waits for the disk on the spot, and performs. */
+  const landNow = () => {
     guarded(() => store.syncNow());
-    arrived();
+    land();
   };
 
+  const land = () => {
+    landed = onItsWay;
+    onItsWay = undefined;
+    perform();
+  };
+
+  /** Waits for the disk in a thread. Whoever only waited for that goes on before what follows is done: more of them comes meanwhile. */
   const bring = (turn: Turn) => {
     store.sync().then(
       () => {
-        if (onItsWay === turn) arrived();
+        if (onItsWay !== turn) return;
+        landed = turn;
+        onItsWay = undefined;
+        for (const waiter of turn.stored.splice(0)) waiter.resolve();
+        setImmediate(perform);
       },
       (cause: unknown) => {
         if (onItsWay === turn) fail(cause);
@@ -140,12 +153,12 @@ export function startTurns(options: TurnsOptions): Turns {
     );
   };
 
-  const arrived = () => {
-    const turn = onItsWay;
-    onItsWay = undefined;
-    if (turn === undefined) return;
-    if (turn.effects.length > 0) options.perform(turn.effects);
-    for (const waiter of turn.waiters) waiter.resolve();
+  const perform = () => {
+    if (landed === undefined) return;
+    const { effects, stored, settled } = landed;
+    landed = undefined;
+    if (effects.length > 0) options.perform(effects);
+    for (const waiter of [...stored, ...settled]) waiter.resolve();
     arm();
     if (isDue) schedule();
   };
@@ -165,7 +178,21 @@ export function startTurns(options: TurnsOptions): Turns {
 
   const schedule = () => {
     isDue = true;
-    if (onItsWay === undefined) scheduled ??= setImmediate(flush);
+    if (onItsWay === undefined && landed === undefined) scheduled ??= setImmediate(flush);
+  };
+
+  /** What is under way gets there on the spot. */
+  const finish = () => {
+    if (onItsWay !== undefined) landNow();
+    perform();
+  };
+
+  const wait = (until: 'stored' | 'settled'): Promise<void> => {
+    if (failure !== undefined) return Promise.reject(failure);
+    const waiter = Promise.withResolvers<void>();
+    pending[until].push(waiter);
+    schedule();
+    return waiter.promise;
   };
 
   return {
@@ -185,19 +212,15 @@ export function startTurns(options: TurnsOptions): Turns {
       write(batch);
     },
     get isSettled() {
-      return !isDue && onItsWay === undefined;
+      return !isDue && onItsWay === undefined && landed === undefined;
     },
-    settled: () =>
-      new Promise<void>((resolve, rejectWaiter) => {
-        if (failure !== undefined) return rejectWaiter(failure);
-        waiters.push({ resolve, reject: rejectWaiter });
-        schedule();
-      }),
+    stored: () => wait('stored'),
+    settled: () => wait('settled'),
     stop() {
-      if (onItsWay !== undefined) arriveNow();
+      finish();
       if (scheduled !== undefined) clearImmediate(scheduled);
       if (failure === undefined) flush();
-      if (onItsWay !== undefined) arriveNow();
+      finish();
       reject(
         new LanyardError({ code: 'UNAVAILABLE', message: 'The coordinator takes no changes at the moment.', hint: 'Try again soon.' }),
       );
