@@ -9,7 +9,7 @@ export type SubmissionResult = { readonly job: number } | { readonly error: Erro
 export interface SubmitterOptions {
   /** Sends jobs, each as JSON, in one request. @returns what became of each, in their order */
   readonly send: (jobs: readonly string[]) => Promise<readonly SubmissionResult[]>;
-  /** Calls back when all that is ready to run now has run: `setImmediate`, where there is one. */
+  /** Calls back when what runs now has run to its end, and whoever it lets go on: `process.nextTick`, where there is one. */
   readonly soon: (callback: () => void) => void;
 }
 
@@ -25,7 +25,7 @@ interface Waiting {
 }
 
 /**
- * Submits jobs one by one, and lets those that come in the same turn of the event loop share a request, and with it one write to the
+ * Submits jobs one by one, and lets those that come in one go share a request, and with it one write to the
  * coordinator's disk. Each promise is about its own job: one that is refused says nothing of the others.
  * @returns a function that resolves with the job's id once the job is on the coordinator's disk; rejects with a `LanyardError`
  */

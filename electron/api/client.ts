@@ -78,7 +78,7 @@ export function createClient(options: HttpOptions): Client {
       });
       return http.parse(route.answer as z.ZodType, answer, `${route.method} ${route.path}`) as AnswerOfCall<typeof name>;
     },
-    submit: createSubmitter({ send: createStreamSender(http), soon: setImmediate }),
+    submit: createSubmitter({ send: createStreamSender(http), soon: process.nextTick }),
     uploadBlob: (path, progress, signal) => uploadBlob(http, path, progress, signal),
     download: (output, signal) => downloadBytes(http, fileAddress('outputs', output), signal),
     thumbnail: (output, size, signal) => downloadBytes(http, `${fileAddress('thumbnails', output)}?size=${size}`, signal),

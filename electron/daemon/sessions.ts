@@ -337,8 +337,10 @@ class Outgoing {
       if (connection === undefined) continue;
       if (acknowledged.length > 0) connection.send({ type: 'acknowledge', attempts: acknowledged });
       if (stops.length > 0) connection.send({ type: 'stop', attempts: stops });
-      if (assignments.size === 0) continue;
-      connection.send({ type: 'assign', groups: Array.from(assignments, ([work, attempts]) => ({ work, attempts })) });
+      if (assignments.size > 0)
+        connection.send({ type: 'assign', groups: Array.from(assignments, ([work, attempts]) => ({ work, attempts })) });
+      // A start waits for it; for what else follows from this turn, nobody does.
+      connection.flush();
     }
   }
 }

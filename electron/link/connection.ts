@@ -76,9 +76,13 @@ export class Connection implements WorkerConnection {
     if (this.#flushPlanned) return;
     this.#flushPlanned = true;
     queueMicrotask(() => {
-      this.#flushPlanned = false;
-      if (this.#state !== 'ended') this.#flush();
+      if (this.#flushPlanned) this.flush();
     });
+  }
+
+  flush(): void {
+    this.#flushPlanned = false;
+    if (this.#state !== 'ended') this.#flush();
   }
 
   close(reason: string): void {

@@ -74,6 +74,23 @@ describe('a link', () => {
     expect(await node.messages.at(0)).toEqual({ type: 'acknowledge', attempts: [attempt(0), attempt(1), attempt(2)] });
   });
 
+  it('sends what is queued as one, at once where that is wished, and nothing twice', async () => {
+    const farm = await coordinator();
+    const node = worker(farm.port);
+    await node.welcomes.at(0);
+    const { connection } = await farm.hellos.at(0);
+    const acknowledge = (...indexes: number[]) => ({ type: 'acknowledge' as const, attempts: indexes.map(attempt) });
+    connection.send(acknowledge(0));
+    connection.send(acknowledge(1));
+    connection.flush();
+    connection.send(acknowledge(2));
+    connection.flush();
+    connection.flush();
+    connection.send(acknowledge(3));
+    await node.messages.at(2);
+    expect(node.messages.items).toEqual([acknowledge(0, 1), acknowledge(2), acknowledge(3)]);
+  });
+
   it('sends what was said before close', async () => {
     const farm = await coordinator();
     const node = worker(farm.port);

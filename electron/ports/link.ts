@@ -6,8 +6,13 @@ import type { Identity } from './trust.ts';
 /** One worker's connection, seen from the coordinator. */
 export interface WorkerConnection {
   readonly node: NodeId;
-  /** Queues the message; a worker that does not read is disconnected at `LIMITS.linkBufferBytes`. */
+  /**
+   * Queues the message; what is queued in one go, until others have their turn, is sent together. A worker that does not read is
+   * disconnected at `LIMITS.linkBufferBytes`.
+   */
   send(message: CoordinatorMessage): void;
+  /** Sends what is queued at once. */
+  flush(): void;
   close(reason: string): void;
 }
 
