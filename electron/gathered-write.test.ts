@@ -4,7 +4,7 @@ import { createGatheredWrite } from './gathered-write.ts';
 /** Longer than any test: only a flush ends such a rest. */
 const LONG_MS = 3_600_000;
 
-test('what comes between two writes is one write, and never two go on at once', async () => {
+test('what comes before a write is one write, and never two go on at once', async () => {
   const written: number[] = [];
   let waiting = 0;
   let isWriting = false;
@@ -31,7 +31,9 @@ test('a flush waits for no rest, whoever else flushes, and hears of no failure',
     writes += 1;
     if (writes === 2) throw new Error('no room');
   }, LONG_MS);
-  await gathered.soon();
+  const begun = gathered.soon();
+  await gathered.flush();
+  await begun;
   const failing = gathered.soon();
   const [first, second] = [gathered.flush(), gathered.flush()];
   await expect(failing).rejects.toThrow('no room');

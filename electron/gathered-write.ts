@@ -1,4 +1,7 @@
-/** Writes that gather between two of them: each costs a sync or an open, and takes the disk from whoever else writes. */
+/**
+ * Writes that gather for a while: each costs a sync or an open, and takes the disk from whoever else writes, such as the container engine
+ * that starts what the first line is about.
+ */
 export interface GatheredWrite {
   /** @returns when a write that began after this call has ended; rejects as that write does */
   soon(): Promise<void>;
@@ -6,11 +9,10 @@ export interface GatheredWrite {
   flush(): Promise<void>;
 }
 
-/** @param write takes all that has come until it is called; never called while it runs. @param restMs between two writes */
+/** @param write takes all that has come until it is called; never called while it runs. @param restMs before each write, in which more comes */
 export function createGatheredWrite(write: () => Promise<void>, restMs: number): GatheredWrite {
   let planned: Promise<void> | undefined;
   let last: Promise<void> = Promise.resolve();
-  let rested: Promise<void> = Promise.resolve();
   let waiting = 0;
   let wake = () => {};
 
@@ -27,12 +29,11 @@ export function createGatheredWrite(write: () => Promise<void>, restMs: number):
       };
     });
   const plan = () => {
-    const written = rested.then(() => {
+    const written = last.then(rest).then(() => {
       planned = undefined;
       return write();
     });
     last = written.catch(() => undefined);
-    rested = last.then(rest);
     return written;
   };
 

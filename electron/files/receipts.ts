@@ -30,7 +30,7 @@ export function openReceipts(path: string): Receipts {
       throw namedDiskError(error, 'writing a receipt');
     }
   };
-  /** All that comes until the last write has had its rest goes out in one piece: a thousand short tasks a second cost little. */
+  /** All that comes in such a rest goes out in one piece: a thousand short tasks a second cost little. */
   const gathered = createGatheredWrite(write, REST_MS);
 
   return {

@@ -24,7 +24,7 @@ const FILES = 8;
 const FILE_BYTES = 8 * 1024 * 1024;
 /** Lines that wait for the disk; more are lost, as are those that cannot be written: their sequence numbers are missing. */
 const QUEUE = 10_000;
-/** Rest between two writes, ms, in which lines gather: each is synced, and takes the disk from whoever else writes. */
+/** Rest before a write, ms, in which lines gather: see `createGatheredWrite`. */
 const REST_MS = 50;
 const ACTOR_LENGTH = 200;
 
