@@ -32,6 +32,8 @@ test('a flush waits for no rest, whoever else flushes, and hears of no failure',
     if (writes === 2) throw new Error('no room');
   }, LONG_MS);
   const begun = gathered.soon();
+  await new Promise(setImmediate);
+  expect(writes).toBe(0);
   await gathered.flush();
   await begun;
   const failing = gathered.soon();

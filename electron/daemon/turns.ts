@@ -121,20 +121,24 @@ export function startTurns(options: TurnsOptions): Turns {
     onItsWay = pending;
     pending = emptyTurn();
     if (rows > FEW_ROWS) bring(onItsWay);
-    else if (rows > 0) landNow();
-    else land();
+    else if (rows > 0) bringNow();
+    else {
+      land();
+      perform();
+    }
   };
 
-  /** Waits for the disk on the spot, and performs. */
-  const landNow = () => {
+  /** Waits for the disk on the spot. */
+  const bringNow = () => {
     guarded(() => store.syncNow());
     land();
+    perform();
   };
 
   const land = () => {
     landed = onItsWay;
     onItsWay = undefined;
-    perform();
+    for (const waiter of landed?.stored ?? []) waiter.resolve();
   };
 
   /** Waits for the disk in a thread. Whoever only waited for that goes on before what follows is done: more of them comes meanwhile. */
@@ -142,9 +146,7 @@ export function startTurns(options: TurnsOptions): Turns {
     store.sync().then(
       () => {
         if (onItsWay !== turn) return;
-        landed = turn;
-        onItsWay = undefined;
-        for (const waiter of turn.stored.splice(0)) waiter.resolve();
+        land();
         setImmediate(perform);
       },
       (cause: unknown) => {
@@ -155,10 +157,10 @@ export function startTurns(options: TurnsOptions): Turns {
 
   const perform = () => {
     if (landed === undefined) return;
-    const { effects, stored, settled } = landed;
+    const { effects, settled } = landed;
     landed = undefined;
     if (effects.length > 0) options.perform(effects);
-    for (const waiter of [...stored, ...settled]) waiter.resolve();
+    for (const waiter of settled) waiter.resolve();
     arm();
     if (isDue) schedule();
   };
@@ -183,7 +185,7 @@ export function startTurns(options: TurnsOptions): Turns {
 
   /** What is under way gets there on the spot. */
   const finish = () => {
-    if (onItsWay !== undefined) landNow();
+    if (onItsWay !== undefined) bringNow();
     perform();
   };
 

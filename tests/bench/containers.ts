@@ -6,7 +6,7 @@ import { ensureImage } from '../integration/support/images.ts';
 import { type BareDocker, CPU, createBareDocker, RAM_MB } from './bare-docker.ts';
 import { type Bench, type BenchContext, comparedRow } from './bench.ts';
 import { type BenchFarm, startBenchFarm } from './farm.ts';
-import { compare } from './statistics.ts';
+import { compareWarm } from './statistics.ts';
 
 const COMMAND = ['/bin/true'];
 const AT_ONCE = 4;
@@ -44,12 +44,6 @@ export const containers: Bench = {
     }
   },
 };
-
-/** As `compare`, after one round that does not count: compiled code. */
-async function compareWarm(...[rounds, ours, theirs]: Parameters<typeof compare>): ReturnType<typeof compare> {
-  await compare(1, ours, theirs);
-  return await compare(rounds, ours, theirs);
-}
 
 async function rested(bare: BareDocker, measure: () => Promise<number>): Promise<number> {
   await bare.untilIdle();

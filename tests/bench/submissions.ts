@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Bench, comparedRow, valueRow } from './bench.ts';
 import { type BullFarm, startBullFarm } from './bullmq.ts';
 import { AT_ONCE, type BenchFarm, NO_OP, startBenchFarm } from './farm.ts';
-import { compare, median } from './statistics.ts';
+import { compareWarm, median } from './statistics.ts';
 
 /** Submissions that have no answer yet. */
 const IN_FLIGHT = 64;
@@ -21,9 +21,7 @@ export const submissions: Bench = {
     try {
       const ours = () => ourJobsPerSecond(farm, jobs, () => farm.client.submit(NO_OP));
       const theirs = () => theirJobsPerSecond(bull, jobs);
-      // Does not count: compiled code, and files that have grown to their size.
-      await compare(1, ours, theirs);
-      const compared = await compare(rounds, ours, theirs);
+      const compared = await compareWarm(rounds, ours, theirs);
       const plain: number[] = [];
       for (let round = 0; round < rounds; round++) {
         const submit = createSubmitter(farm);
